@@ -1,0 +1,1 @@
+//! The Kubernetes API as Plumb uses it: discovery, apply, watch, lease.

@@ -1,0 +1,1 @@
+//! The decisions of continuous delivery, as pure functions over plain data.

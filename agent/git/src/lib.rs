@@ -1,0 +1,1 @@
+//! Git as Plumb uses it: fetch, trees, trailers, commit and push.

@@ -1,0 +1,1 @@
+//! Renders kustomize overlays without touching a file system.

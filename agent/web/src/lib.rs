@@ -1,0 +1,1 @@
+//! Webhooks, metrics, health and the status page over HTTP.

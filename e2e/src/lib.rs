@@ -1,0 +1,1 @@
+//! A real cluster, a real git server and the tests that run on them.
