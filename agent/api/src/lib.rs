@@ -1,1 +1,30 @@
-//! The custom resources of plumb.dev.
+//! The custom resources of `plumb.dev/v1alpha1`, and nothing else.
+//!
+//! These types are the source: `plumb crds` prints the `CustomResourceDefinition`s that the Helm chart ships, and a test holds the two together.
+
+#![allow(unreachable_pub, reason = "the schema derive repeats each public struct inside of a function")]
+
+mod condition;
+mod environment;
+mod reference;
+mod repository;
+
+pub use condition::{Reason, condition_type, set_condition};
+pub use environment::{
+    Drift, DriftPolicy, DriftRecord, Environment, EnvironmentSpec, EnvironmentStatus, ObjectCounts, Promotion, PromotionRecord, Prune,
+    RevisionRecord,
+};
+pub use reference::NameReference;
+pub use repository::{Author, Repository, RepositorySpec, RepositoryStatus, Webhook};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt as _;
+
+/// The API group of all custom resources.
+pub const GROUP: &str = "plumb.dev";
+
+/// Every `CustomResourceDefinition` that Plumb installs, in the order in which to install them.
+#[must_use]
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    vec![Repository::crd(), Environment::crd()]
+}

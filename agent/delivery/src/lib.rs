@@ -1,1 +1,25 @@
 //! The decisions of continuous delivery, as pure functions over plain data.
+//!
+//! Nothing here reads a clock, a file, a cluster or a repository: what is known comes in, what is to be done goes out.
+
+mod digest;
+mod inventory;
+pub mod live;
+mod manifest;
+mod object;
+pub mod ownership;
+mod plan;
+mod waves;
+
+pub use digest::Digest;
+pub use inventory::{Inventory, InventoryError};
+pub use live::{Drift, Live, Observation};
+pub use manifest::{
+    DIGEST_ANNOTATION, Desired, ENVIRONMENT_LABEL, ManifestError, Manifests, NAMESPACE_LABEL, Owner, prepare,
+};
+pub use object::{GroupKind, ObjectId, Scope, split_api_version};
+pub use ownership::FIELD_MANAGER;
+pub use plan::{Doomed, Plan, PlanError, Policy, Released, plan};
+pub use waves::{Wave, kept_when_removed, wave};
+
+pub mod trailers;

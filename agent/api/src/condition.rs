@@ -1,0 +1,118 @@
+//! Conditions as kstatus and `kubectl wait` read them.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// The condition types that Plumb writes.
+///
+/// `Reconciling` and `Stalled` follow kstatus: they are present only while they are true, see
+/// <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>.
+pub mod condition_type {
+    /// The last revision is applied and healthy.
+    pub const READY: &str = "Ready";
+    /// Work is under way, or will be tried again.
+    pub const RECONCILING: &str = "Reconciling";
+    /// Nothing will happen before somebody changes something.
+    pub const STALLED: &str = "Stalled";
+    /// All objects are healthy.
+    pub const HEALTHY: &str = "Healthy";
+    /// Somebody else changed an object, and it was not put back.
+    pub const DRIFTED: &str = "Drifted";
+}
+
+/// Machine-readable reasons of conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Everything is as git says.
+    Succeeded,
+    /// Objects are on their way to being healthy.
+    Progressing,
+    /// Objects failed, or did not become healthy in time.
+    Degraded,
+    /// The repository could not be fetched.
+    FetchFailed,
+    /// The overlay could not be rendered.
+    RenderFailed,
+    /// The pin could not be read, or names no commit.
+    PinInvalid,
+    /// There is no pin yet, so nothing is applied.
+    NotPromoted,
+    /// Some objects could not be applied.
+    ApplyFailed,
+    /// The overlay rendered to nothing, and that is not allowed to delete everything.
+    EmptyRender,
+    /// The environment refers to something that isn't there.
+    ReferenceInvalid,
+    /// The environment is suspended.
+    Suspended,
+    /// An object differs from what git says.
+    DriftDetected,
+    /// No object differs from what git says.
+    NoDrift,
+}
+
+impl Reason {
+    /// The reason as it stands in a condition: `CamelCase`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "Succeeded",
+            Self::Progressing => "Progressing",
+            Self::Degraded => "Degraded",
+            Self::FetchFailed => "FetchFailed",
+            Self::RenderFailed => "RenderFailed",
+            Self::PinInvalid => "PinInvalid",
+            Self::NotPromoted => "NotPromoted",
+            Self::ApplyFailed => "ApplyFailed",
+            Self::EmptyRender => "EmptyRender",
+            Self::ReferenceInvalid => "ReferenceInvalid",
+            Self::Suspended => "Suspended",
+            Self::DriftDetected => "DriftDetected",
+            Self::NoDrift => "NoDrift",
+        }
+    }
+}
+
+/// The longest message that the API server accepts in a `metav1.Condition`, in bytes.
+const LONGEST_MESSAGE: usize = 32_768;
+
+/// Sets a condition; `lastTransitionTime` moves only when the status changes.
+///
+/// `Unknown` is what `None` stands for. A message beyond 32 KiB is cut, for the API server would refuse it.
+pub fn set_condition(
+    conditions: &mut Vec<Condition>,
+    type_: &str,
+    status: Option<bool>,
+    reason: Reason,
+    message: &str,
+    generation: Option<i64>,
+    now: &Time,
+) {
+    let status = match status {
+        Some(true) => "True",
+        Some(false) => "False",
+        None => "Unknown",
+    };
+    let mut end = message.len().min(LONGEST_MESSAGE);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    let message = &message[..end];
+    if let Some(found) = conditions.iter_mut().find(|condition| condition.type_ == type_) {
+        if found.status != status {
+            found.last_transition_time = now.clone();
+            found.status = status.into();
+        }
+        found.reason = reason.as_str().into();
+        found.message = message.into();
+        found.observed_generation = generation;
+        return;
+    }
+    conditions.push(Condition {
+        type_: type_.into(),
+        status: status.into(),
+        reason: reason.as_str().into(),
+        message: message.into(),
+        observed_generation: generation,
+        last_transition_time: now.clone(),
+    });
+}

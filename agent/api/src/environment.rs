@@ -1,0 +1,235 @@
+//! `Environment`: one overlay of one Repository, kept true on this cluster.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema, core::Duration};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::NameReference;
+
+/// One overlay path of one Repository, kept true on this cluster.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "plumb.dev",
+    version = "v1alpha1",
+    kind = "Environment",
+    shortname = "env",
+    namespaced,
+    status = "EnvironmentStatus",
+    derive = "PartialEq",
+    doc = "One overlay of a Repository, kept true on this cluster.",
+    category = "plumb",
+    validation = Rule::new("self.metadata.name.size() <= 63").message("the name of an Environment has at most 63 characters, for it is the value of a label"),
+    printcolumn(name = "Path", type_ = "string", json_path = ".spec.path"),
+    printcolumn(name = "Revision", type_ = "string", json_path = ".status.revision"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Healthy", type_ = "string", json_path = ".status.conditions[?(@.type==\"Healthy\")].status"),
+    printcolumn(name = "Drifted", type_ = "string", json_path = ".status.conditions[?(@.type==\"Drifted\")].status"),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentSpec {
+    /// The Repository that holds the overlay.
+    pub repository: NameReference,
+
+    /// Directory of the overlay's `kustomization.yaml`, from the root of the repository, such as `overlays/staging`.
+    #[schemars(length(min = 1, max = 1024))]
+    #[x_kube(
+        validation = Rule::new("!self.startsWith('/')").message("must be relative to the root of the repository, without a leading slash"),
+        validation = Rule::new("!self.split('/').exists(part, part == '..')").message("must not leave the repository: '..' is not allowed")
+    )]
+    pub path: String,
+
+    /// Without it, the environment follows the head of the branch. With it, the environment runs the revision that its pin
+    /// (`promoted.yaml` beside the overlay's `kustomization.yaml`) names, and promotions move the pin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<Promotion>,
+
+    /// What happens to objects that left the overlay.
+    #[serde(default)]
+    pub prune: Prune,
+
+    /// What happens when somebody else changes an object of the environment.
+    #[serde(default)]
+    pub drift: Drift,
+
+    /// Stops reconciling; what runs stays as it is.
+    #[serde(default)]
+    pub suspend: bool,
+
+    /// How long objects may take to become healthy before the environment counts as degraded, as a Go duration.
+    #[serde(default = "five_minutes")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("must be at least 1s"))]
+    pub timeout: Duration,
+
+    /// The longest pause before a failed reconcile is tried again, as a Go duration. The first attempts come sooner.
+    #[serde(default = "thirty_seconds")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("must be at least 1s"))]
+    pub retry_interval: Duration,
+}
+
+/// Where an environment's revisions come from.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+pub struct Promotion {
+    /// Environments of the same namespace and Repository that must be healthy at a revision before it may come here.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub from: Vec<String>,
+}
+
+/// What happens to objects that left the overlay.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Prune {
+    /// Whether objects that the inventory lists and the overlay no longer has are deleted.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Whether an overlay that renders to nothing may delete everything.
+    #[serde(default)]
+    pub allow_empty: bool,
+}
+
+impl Default for Prune {
+    fn default() -> Self {
+        Self { enabled: true, allow_empty: false }
+    }
+}
+
+/// What happens when somebody else changes an object of the environment.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+pub struct Drift {
+    /// `Repair` takes the fields back, `Alert` only reports, `Ignore` does neither.
+    #[serde(default)]
+    pub policy: DriftPolicy,
+}
+
+/// What happens when somebody else changes an object of the environment.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DriftPolicy {
+    /// Take the fields back at once.
+    #[default]
+    Repair,
+    /// Report it in the condition `Drifted`, events and metrics, and leave the object alone.
+    Alert,
+    /// Leave the object alone and say nothing.
+    Ignore,
+}
+
+/// What runs in the environment, and how it fares.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentStatus {
+    /// The `metadata.generation` that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The revision whose manifests are applied, a full commit id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The revision of the last attempt, when it isn't `revision`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempted_revision: Option<String>,
+    /// SHA-256 of the rendered manifests at `revision`: equal digests mean equal manifests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// When the last manifests were applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_at: Option<Time>,
+    /// How many objects there are, and how they fare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<ObjectCounts>,
+    /// Revisions that ran here, the newest first; promotion reads from it where a revision was healthy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub history: Vec<RevisionRecord>,
+    /// The last drifts, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub drifts: Vec<DriftRecord>,
+    /// Promotion requests for this environment that are not answered by a promotion yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub promotions: Vec<PromotionRecord>,
+    /// `Ready`, `Reconciling`, `Stalled`, `Healthy` and `Drifted`, as kstatus reads them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// How many objects an environment has, and how they fare.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ObjectCounts {
+    /// All objects of the overlay.
+    pub total: u32,
+    /// Those that are healthy.
+    pub healthy: u32,
+    /// Those that are on their way.
+    pub progressing: u32,
+    /// Those that failed.
+    pub degraded: u32,
+}
+
+/// One revision that ran here.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RevisionRecord {
+    /// Full commit id.
+    pub revision: String,
+    /// SHA-256 of its manifests.
+    pub digest: String,
+    /// When its manifests were applied.
+    pub applied_at: Time,
+    /// Since when all objects were healthy, if they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_since: Option<Time>,
+}
+
+/// One drift that was seen.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct DriftRecord {
+    /// Kind, namespace and name of the object.
+    pub object: String,
+    /// Paths of the fields that changed hands; `<deleted>` when the object was gone.
+    pub fields: Vec<String>,
+    /// The field manager that wrote them, as far as the API server tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<String>,
+    /// When it was seen.
+    pub time: Time,
+    /// Whether the object was put back.
+    pub repaired: bool,
+}
+
+/// A promotion request that is not answered by a promotion yet, or was refused.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct PromotionRecord {
+    /// The commit that asked for it.
+    pub request: String,
+    /// The revision that it asks for.
+    pub revision: String,
+    /// `Waiting` or `Refused`.
+    pub state: String,
+    /// What it waits for, or why it was refused.
+    pub message: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn five_minutes() -> Duration {
+    std::time::Duration::from_secs(300).into()
+}
+
+fn thirty_seconds() -> Duration {
+    std::time::Duration::from_secs(30).into()
+}

@@ -1,0 +1,268 @@
+//! What is known of a live object, in a few bytes.
+
+use serde_json::Value;
+
+use crate::{Desired, Digest, ObjectId, manifest, object::string_at, ownership, ownership::FieldsEntry};
+
+/// Stands for all fields of an object that is gone.
+pub const DELETED: &str = "<deleted>";
+
+/// What a watch event or an answer to a request says of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// What it is.
+    pub id: ObjectId,
+    /// Its uid: another object of the same name has another.
+    pub uid: String,
+    /// Its resource version. They are ordered within one kind (KEP-5504).
+    pub resource_version: u64,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+    /// The digest in its annotation.
+    pub applied: Option<Digest>,
+    /// Who owns which fields.
+    pub entries: Vec<FieldsEntry>,
+}
+
+/// What is kept of a live object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Its uid.
+    pub uid: String,
+    /// The resource version of the last observation.
+    pub resource_version: u64,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+    /// Whether it is gone. It is remembered where drift is only reported, so that it is not created again.
+    pub deleted: bool,
+    /// What stands for our entry in its `managedFields`.
+    pub ownership: Option<Digest>,
+    /// The digest of the manifest with which it is known to agree.
+    pub agrees_with: Option<Digest>,
+    /// The digest in its annotation: what was applied last.
+    pub applied: Option<Digest>,
+}
+
+/// A live object that no longer is as we applied it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// The object.
+    pub id: ObjectId,
+    /// Paths of the fields that changed hands; `<deleted>` when the object is gone.
+    pub fields: Vec<String>,
+    /// The field manager that did it, as far as the API server tells.
+    pub writer: Option<String>,
+}
+
+/// Takes in an observation: what to keep, and the drift that it shows.
+///
+/// `desired` is what the object shall be, if it shall be. An older observation than the last changes nothing and is `None`.
+#[must_use]
+pub fn observe(
+    previous: Option<&Live>,
+    observation: &Observation,
+    desired: Option<&Desired>,
+) -> Option<(Live, Option<Drift>)> {
+    if previous.is_some_and(|previous| previous.resource_version > observation.resource_version) {
+        return None;
+    }
+    let ownership = ownership::fingerprint(&observation.entries);
+    let mut live = Live {
+        uid: observation.uid.clone(),
+        resource_version: observation.resource_version,
+        terminating: observation.terminating,
+        deleted: false,
+        ownership,
+        agrees_with: None,
+        applied: observation.applied,
+    };
+    // Status updates are most of all events, and they leave our entry alone.
+    if let Some(previous) = previous
+        && previous.uid == live.uid
+        && previous.ownership == ownership
+        && previous.terminating == live.terminating
+        && previous.agrees_with.is_some()
+    {
+        live.agrees_with = previous.agrees_with;
+        return Some((live, None));
+    }
+    let Some(desired) = desired else {
+        return Some((live, None));
+    };
+    if live.terminating {
+        return Some((live, Some(Drift { id: observation.id.clone(), fields: vec![DELETED.into()], writer: None })));
+    }
+    // Another manifest than the last one applied is a change to come, not a drift.
+    if observation.applied.is_some_and(|applied| applied != desired.digest) && ownership.is_some() {
+        return Some((live, None));
+    }
+    let fields = ownership::missing(&desired.body, &observation.entries);
+    if fields.is_empty() {
+        live.agrees_with = (observation.applied == Some(desired.digest)).then_some(desired.digest);
+        return Some((live, None));
+    }
+    // An object that we never applied is not a drift: it is taken over.
+    let drift = ownership.is_some().then(|| Drift {
+        writer: ownership::writer(&observation.entries, &fields).map(|entry| entry.manager.clone()),
+        id: observation.id.clone(),
+        fields,
+    });
+    Some((live, drift))
+}
+
+/// Takes in that an object is gone: what to remember of it, and the drift if it shall exist.
+///
+/// `None` when the object that is gone isn't the one known, or is an older state of it.
+#[must_use]
+pub fn gone(
+    previous: Option<&Live>,
+    observation: &Observation,
+    desired: Option<&Desired>,
+) -> Option<(Live, Option<Drift>)> {
+    let previous = previous?;
+    if previous.uid != observation.uid || previous.resource_version > observation.resource_version {
+        return None;
+    }
+    let drift = desired.map(|desired| Drift { id: desired.id.clone(), fields: vec![DELETED.into()], writer: None });
+    Some((Live { deleted: true, terminating: false, ownership: None, agrees_with: None, ..previous.clone() }, drift))
+}
+
+/// Takes in the answer to our own apply: by definition the object agrees with what we sent.
+#[must_use]
+pub fn applied(observation: &Observation, desired: &Desired) -> Live {
+    Live {
+        uid: observation.uid.clone(),
+        resource_version: observation.resource_version,
+        terminating: observation.terminating,
+        deleted: false,
+        ownership: ownership::fingerprint(&observation.entries),
+        agrees_with: Some(desired.digest),
+        applied: Some(desired.digest),
+    }
+}
+
+/// Reads an observation from an object or its metadata, given its identity.
+///
+/// `None` when it lacks a uid or a resource version, which every object of an API server has.
+#[must_use]
+pub fn observation(id: ObjectId, metadata: &Value) -> Option<Observation> {
+    let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(Observation {
+        id,
+        uid: string_at(metadata, &["uid"])?.to_owned(),
+        resource_version: string_at(metadata, &["resourceVersion"])?.parse().ok()?,
+        terminating: metadata.get("deletionTimestamp").is_some_and(|time| !time.is_null()),
+        applied: string_at(metadata, &["annotations", manifest::DIGEST_ANNOTATION]).and_then(Digest::from_hex),
+        entries: metadata
+            .get("managedFields")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .map(|entry| FieldsEntry {
+                manager: text(entry, "manager"),
+                operation: text(entry, "operation"),
+                subresource: text(entry, "subresource"),
+                time: text(entry, "time"),
+                fields: entry.get("fieldsV1").cloned().unwrap_or_default(),
+            })
+            .collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Wave;
+
+    fn desired(replicas: u32) -> Desired {
+        let id = ObjectId {
+            group: "apps".into(),
+            kind: "Deployment".into(),
+            namespace: Some("shop".into()),
+            name: "web".into(),
+        };
+        let body = json!({"spec": {"replicas": replicas}});
+        Desired { id, api_version: "apps/v1".into(), digest: Digest::of_value(&body), body, wave: Wave::Workloads }
+    }
+
+    fn seen(version: u64, applied: &Desired, entries: Vec<FieldsEntry>) -> Observation {
+        Observation {
+            id: applied.id.clone(),
+            uid: "u".into(),
+            resource_version: version,
+            terminating: false,
+            applied: Some(applied.digest),
+            entries,
+        }
+    }
+
+    fn entry(manager: &str, operation: &str, fields: Value) -> FieldsEntry {
+        FieldsEntry {
+            manager: manager.into(),
+            operation: operation.into(),
+            subresource: String::new(),
+            time: "t".into(),
+            fields,
+        }
+    }
+
+    fn ours() -> FieldsEntry {
+        entry("plumb", "Apply", json!({"f:spec": {"f:replicas": {}}}))
+    }
+
+    #[test]
+    fn after_a_restart_the_annotation_and_our_fields_prove_that_all_is_well() {
+        let desired = desired(2);
+        let (live, drift) = observe(None, &seen(1, &desired, vec![ours()]), Some(&desired)).unwrap();
+        assert_eq!((live.agrees_with, drift), (Some(desired.digest), None));
+    }
+
+    #[test]
+    fn a_status_update_changes_nothing() {
+        let desired = desired(2);
+        let live = applied(&seen(1, &desired, vec![ours()]), &desired);
+        let status = entry("kube-controller-manager", "Update", json!({"f:status": {}}));
+        let (live, drift) = observe(Some(&live), &seen(2, &desired, vec![ours(), status]), Some(&desired)).unwrap();
+        assert_eq!((live.agrees_with, drift), (Some(desired.digest), None));
+    }
+
+    #[test]
+    fn a_field_taken_by_another_is_a_drift_with_its_writer() {
+        let desired = desired(2);
+        let live = applied(&seen(1, &desired, vec![ours()]), &desired);
+        let entries =
+            vec![entry("plumb", "Apply", json!({})), entry("kubectl", "Update", json!({"f:spec": {"f:replicas": {}}}))];
+        let (live, drift) = observe(Some(&live), &seen(2, &desired, entries), Some(&desired)).unwrap();
+        let drift = drift.unwrap();
+        assert_eq!(
+            (drift.fields, drift.writer.as_deref(), live.agrees_with),
+            (vec![".spec".to_owned()], Some("kubectl"), None)
+        );
+    }
+
+    #[test]
+    fn a_new_manifest_is_a_change_and_no_drift() {
+        let (old, new) = (desired(2), desired(3));
+        let (live, drift) = observe(None, &seen(1, &old, vec![ours()]), Some(&new)).unwrap();
+        assert_eq!((live.agrees_with, drift), (None, None));
+    }
+
+    #[test]
+    fn an_older_event_is_passed_over() {
+        let desired = desired(2);
+        let live = applied(&seen(5, &desired, vec![ours()]), &desired);
+        assert_eq!(observe(Some(&live), &seen(4, &desired, vec![]), Some(&desired)), None);
+        assert_eq!(gone(Some(&live), &seen(4, &desired, vec![]), Some(&desired)), None);
+    }
+
+    #[test]
+    fn a_deleted_object_is_a_drift_unless_nobody_wants_it() {
+        let desired = desired(2);
+        let live = applied(&seen(5, &desired, vec![ours()]), &desired);
+        let (_, drift) = gone(Some(&live), &seen(6, &desired, vec![]), Some(&desired)).unwrap();
+        assert_eq!(drift.unwrap().fields, [DELETED]);
+        assert_eq!(gone(Some(&live), &seen(6, &desired, vec![]), None).unwrap().1, None);
+    }
+}

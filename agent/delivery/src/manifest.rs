@@ -1,0 +1,251 @@
+//! Rendered objects made ready to apply: checked, named, labelled, digested.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    Digest, GroupKind, ObjectId, Scope, Wave,
+    object::{split_api_version, string_at},
+    wave,
+};
+
+/// Label with the name of the Environment that owns an object.
+pub const ENVIRONMENT_LABEL: &str = "plumb.dev/environment";
+/// Label with the namespace of the Environment that owns an object.
+pub const NAMESPACE_LABEL: &str = "plumb.dev/environment-namespace";
+/// Annotation with the digest of the manifest that was last applied.
+pub const DIGEST_ANNOTATION: &str = "plumb.dev/applied-digest";
+
+/// The Environment that owns objects.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner {
+    /// Namespace of the Environment.
+    pub namespace: String,
+    /// Name of the Environment.
+    pub name: String,
+}
+
+/// One object as it shall be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// What it is.
+    pub id: ObjectId,
+    /// `apiVersion` of the manifest.
+    pub api_version: String,
+    /// Of the manifest with the labels of its owner.
+    pub digest: Digest,
+    /// What is sent: the manifest, its labels and the digest as an annotation.
+    pub body: Value,
+    /// When it is applied.
+    pub wave: Wave,
+}
+
+/// All objects of one revision of an environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifests {
+    /// Each object once, by its name.
+    pub objects: BTreeMap<ObjectId, Desired>,
+    /// Of all of them: equal digests mean equal manifests.
+    pub digest: Digest,
+}
+
+/// Why a rendered object can't be applied. The others can.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// A field without which an object has no name.
+    #[error("{file}: an object has no {field}; every object needs apiVersion, kind and metadata.name")]
+    Incomplete {
+        /// The file that it came from.
+        file: String,
+        /// The missing field.
+        field: &'static str,
+    },
+    /// Two objects with the same name.
+    #[error("{file}: {id} is there twice; give one of them another name or remove it")]
+    Duplicate {
+        /// The file that the second came from.
+        file: String,
+        /// The object.
+        id: ObjectId,
+    },
+    /// A kind that the cluster doesn't know.
+    #[error(
+        "{file}: {id}: the cluster does not know {kind} in {api_version}; add its CustomResourceDefinition to the overlay or correct apiVersion and kind"
+    )]
+    UnknownKind {
+        /// The file that it came from.
+        file: String,
+        /// The object.
+        id: ObjectId,
+        /// Its `apiVersion`.
+        api_version: String,
+        /// Its kind.
+        kind: String,
+    },
+}
+
+/// Makes rendered objects ready to apply.
+///
+/// `scope` tells where objects of a kind live, or `None` when the cluster doesn't know the kind. An object of a namespaced kind without a namespace goes to
+/// `default`, as with kubectl; a namespace on an object that lives in the cluster as a whole is dropped, as the API server does.
+/// The objects that are in order are returned also when others are not.
+pub fn prepare<'a>(
+    rendered: impl IntoIterator<Item = (&'a Value, &'a str)>,
+    owner: &Owner,
+    scope: impl Fn(&GroupKind, &str) -> Option<Scope>,
+) -> (Manifests, Vec<ManifestError>) {
+    let mut objects = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (value, file) in rendered {
+        match prepare_one(value, file, owner, &scope) {
+            Ok(desired) if objects.contains_key(&desired.id) => {
+                errors.push(ManifestError::Duplicate { file: file.to_owned(), id: desired.id });
+            }
+            Ok(desired) => {
+                objects.insert(desired.id.clone(), desired);
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    let digest = digest(&objects);
+    (Manifests { objects, digest }, errors)
+}
+
+fn digest(objects: &BTreeMap<ObjectId, Desired>) -> Digest {
+    let named: Vec<_> = objects.values().map(|desired| (desired.id.to_string(), desired.digest)).collect();
+    Digest::of_named(named.iter().map(|(name, digest)| (name.as_str(), *digest)))
+}
+
+fn prepare_one(
+    value: &Value,
+    file: &str,
+    owner: &Owner,
+    scope: impl Fn(&GroupKind, &str) -> Option<Scope>,
+) -> Result<Desired, ManifestError> {
+    let required = |path: &[&str], field| {
+        string_at(value, path)
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| ManifestError::Incomplete { file: file.to_owned(), field })
+    };
+    let api_version = required(&["apiVersion"], "apiVersion")?;
+    let kind = required(&["kind"], "kind")?;
+    let name = required(&["metadata", "name"], "metadata.name")?;
+    let kind = GroupKind::new(api_version, kind);
+    let namespace = string_at(value, &["metadata", "namespace"]).filter(|text| !text.is_empty());
+    let mut id = ObjectId {
+        group: kind.group.clone(),
+        kind: kind.kind.clone(),
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+    };
+    match scope(&kind, split_api_version(api_version).1) {
+        Some(Scope::Cluster) => id.namespace = None,
+        Some(Scope::Namespaced) => id.namespace = Some(namespace.unwrap_or("default").to_owned()),
+        None => {
+            let kind = kind.kind;
+            return Err(ManifestError::UnknownKind {
+                file: file.to_owned(),
+                id,
+                api_version: api_version.to_owned(),
+                kind,
+            });
+        }
+    }
+
+    let mut body = value.as_object().cloned().unwrap_or_default();
+    // `status` belongs to controllers, and applying it would make us its owner.
+    body.remove("status");
+    edit(&mut body, "metadata", |metadata| {
+        match &id.namespace {
+            Some(namespace) => metadata.insert("namespace".into(), Value::String(namespace.clone())),
+            None => metadata.remove("namespace"),
+        };
+        edit(metadata, "labels", |labels| {
+            labels.insert(ENVIRONMENT_LABEL.into(), Value::String(owner.name.clone()));
+            labels.insert(NAMESPACE_LABEL.into(), Value::String(owner.namespace.clone()));
+        });
+    });
+    let mut body = Value::Object(body);
+    let digest = Digest::of_value(&body);
+    if let Value::Object(body) = &mut body {
+        edit(body, "metadata", |metadata| {
+            edit(metadata, "annotations", |annotations| {
+                annotations.insert(DIGEST_ANNOTATION.into(), Value::String(digest.to_string()));
+            });
+        });
+    }
+    Ok(Desired { wave: wave(&kind), id, api_version: api_version.to_owned(), digest, body })
+}
+
+/// Edits the mapping under a key, which is made when it is missing or no mapping.
+fn edit(map: &mut Map<String, Value>, key: &str, change: impl FnOnce(&mut Map<String, Value>)) {
+    let mut inner = match map.remove(key) {
+        Some(Value::Object(inner)) => inner,
+        _ => Map::new(),
+    };
+    change(&mut inner);
+    map.insert(key.to_owned(), Value::Object(inner));
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(rendered: &[Value], expected: &Expect) {
+        let owner = Owner { namespace: "plumb-system".into(), name: "dev".into() };
+        let (manifests, errors) =
+            prepare(rendered.iter().map(|value| (value, "overlays/dev/a.yaml")), &owner, |kind, _| {
+                match kind.kind.as_str() {
+                    "Namespace" => Some(Scope::Cluster),
+                    "Widget" => None,
+                    _ => Some(Scope::Namespaced),
+                }
+            });
+        let mut out = String::new();
+        for desired in manifests.objects.values() {
+            out += &format!("{} ({:?}): {}\n", desired.id, desired.wave, desired.body["metadata"]);
+        }
+        for error in errors {
+            out += &format!("error: {error}\n");
+        }
+        expected.assert_eq(&out);
+    }
+
+    #[test]
+    fn objects_get_a_namespace_their_owner_and_a_digest() {
+        check(
+            &[
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}}),
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "namespace": "wrong"}}),
+            ],
+            &expect![[r#"
+                ConfigMap default/a (Configuration): {"annotations":{"plumb.dev/applied-digest":"5a82114850e41fd21fa64735fa91198c42f72be1c248bbcc768516e6311b69c6"},"labels":{"plumb.dev/environment":"dev","plumb.dev/environment-namespace":"plumb-system"},"name":"a","namespace":"default"}
+                Namespace shop (Definitions): {"annotations":{"plumb.dev/applied-digest":"cfa4c0923866fb6d68c480193b2629e752751e9b777f2cabf621ed6ee1436445"},"labels":{"plumb.dev/environment":"dev","plumb.dev/environment-namespace":"plumb-system"},"name":"shop"}
+            "#]],
+        );
+    }
+
+    #[test]
+    fn one_bad_object_does_not_hide_the_good_ones() {
+        check(
+            &[
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}}),
+                json!({"kind": "ConfigMap", "metadata": {"name": "b"}}),
+                json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}}),
+                json!("text"),
+            ],
+            &expect![[r#"
+                ConfigMap default/a (Configuration): {"annotations":{"plumb.dev/applied-digest":"bfed7ed023f8b36315ced63d977656630946ff710b88a9e8a6c9a68f6578a54d"},"labels":{"plumb.dev/environment":"dev","plumb.dev/environment-namespace":"plumb-system"},"name":"a","namespace":"default"}
+                error: overlays/dev/a.yaml: ConfigMap default/a is there twice; give one of them another name or remove it
+                error: overlays/dev/a.yaml: an object has no apiVersion; every object needs apiVersion, kind and metadata.name
+                error: overlays/dev/a.yaml: Widget.example.com w: the cluster does not know Widget in example.com/v1; add its CustomResourceDefinition to the overlay or correct apiVersion and kind
+                error: overlays/dev/a.yaml: an object has no apiVersion; every object needs apiVersion, kind and metadata.name
+            "#]],
+        );
+    }
+}

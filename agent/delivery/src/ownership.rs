@@ -1,0 +1,263 @@
+//! Which fields of a live object are ours, read from `metadata.managedFields`.
+//!
+//! After a server-side apply the API server keeps a set of the fields that we applied. When somebody else writes one of them, it leaves our set in that same
+//! write, also when our value is written back later. So our set alone tells drift, and neither defaulting nor a mutating webhook can raise a false alarm.
+//! The format of the set is that of KEP-555:
+//! <https://github.com/kubernetes-sigs/structured-merge-diff/blob/master/fieldpath/serialize.go>.
+
+use serde_json::Value;
+
+use crate::Digest;
+
+/// The field manager under which Plumb applies.
+pub const FIELD_MANAGER: &str = "plumb";
+
+/// One entry of `metadata.managedFields`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldsEntry {
+    /// Who wrote.
+    pub manager: String,
+    /// `Apply` or `Update`.
+    pub operation: String,
+    /// The subresource through which it was written, such as `scale`; empty for the object itself.
+    pub subresource: String,
+    /// When the set last changed, RFC 3339.
+    pub time: String,
+    /// The set, as `FieldsV1`.
+    pub fields: Value,
+}
+
+/// Our own entry: what we applied to the object itself.
+#[must_use]
+pub fn ours(entries: &[FieldsEntry]) -> Option<&FieldsEntry> {
+    entries
+        .iter()
+        .find(|entry| entry.manager == FIELD_MANAGER && entry.operation == "Apply" && entry.subresource.is_empty())
+}
+
+/// What stands for our entry: the set and its time. The time moves also when somebody applies other values in our name.
+#[must_use]
+pub fn fingerprint(entries: &[FieldsEntry]) -> Option<Digest> {
+    ours(entries).map(|entry| Digest::of(format!("{}\n{}", entry.time, entry.fields).as_bytes()))
+}
+
+/// The fields of `desired` that we do not own, as paths such as `.spec.replicas`.
+///
+/// This needs no schema: where the set has children we go down with it, and where it has none all below is owned as a whole.
+#[must_use]
+pub fn missing(desired: &Value, entries: &[FieldsEntry]) -> Vec<String> {
+    let mut missing = Vec::new();
+    let nothing = Value::Null;
+    let owned = ours(entries).map_or(&nothing, |entry| &entry.fields);
+    if let Value::Object(fields) = desired {
+        for (key, value) in fields {
+            // What names the object is never in the set.
+            if matches!(key.as_str(), "apiVersion" | "kind") {
+                continue;
+            }
+            if key == "metadata" {
+                for (key, value) in value.as_object().into_iter().flatten() {
+                    if !matches!(key.as_str(), "name" | "namespace" | "creationTimestamp" | "generateName") {
+                        walk_key(key, value, owned.get("f:metadata"), ".metadata", &mut missing);
+                    }
+                }
+                continue;
+            }
+            walk_key(key, value, Some(owned), "", &mut missing);
+        }
+    }
+    missing
+}
+
+/// Who else owns a field that is missing from our set: the last writer of one of `paths`, or else the last writer of the object.
+#[must_use]
+pub fn writer<'a>(entries: &'a [FieldsEntry], paths: &[String]) -> Option<&'a FieldsEntry> {
+    let others = || entries.iter().filter(|entry| entry.manager != FIELD_MANAGER);
+    let owns = |entry: &&FieldsEntry| paths.iter().any(|path| owns_path(&entry.fields, path));
+    others()
+        .filter(owns)
+        .max_by(|a, b| a.time.cmp(&b.time))
+        .or_else(|| others().filter(|entry| entry.subresource != "status").max_by(|a, b| a.time.cmp(&b.time)))
+}
+
+fn walk_key(key: &str, value: &Value, owned: Option<&Value>, parent: &str, missing: &mut Vec<String>) {
+    let path = format!("{parent}.{key}");
+    match owned.and_then(|owned| owned.get(format!("f:{key}"))) {
+        Some(owned) => walk(value, owned, &path, missing),
+        // A null or an empty collection in a manifest leaves nothing behind that anybody could own.
+        None if is_nothing(value) => {}
+        None => missing.push(path),
+    }
+}
+
+fn walk(value: &Value, owned: &Value, path: &str, missing: &mut Vec<String>) {
+    let Some(children) = owned.as_object().filter(|children| children.keys().any(|key| key != ".")) else {
+        return;
+    };
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                walk_key(key, value, Some(owned), path, missing);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                let Some((key, owned)) = children.iter().find(|(key, _)| is_item(key, item)) else {
+                    missing.push(format!("{path}[{}]", label(item)));
+                    continue;
+                };
+                walk(item, owned, &format!("{path}[{}]", key.get(2..).unwrap_or_default()), missing);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether `key` of a set names this list item: `k:{"name":"app"}` an associative one, `v:"x"` one of a set.
+fn is_item(key: &str, item: &Value) -> bool {
+    if let Some(keys) = key.strip_prefix("k:").and_then(|text| serde_json::from_str::<Value>(text).ok()) {
+        // The API server fills keys that have a default, such as `protocol: TCP` of a port, so a key that the manifest lacks decides nothing.
+        return keys
+            .as_object()
+            .is_some_and(|keys| keys.iter().all(|(key, value)| item.get(key).is_none_or(|own| own == value)));
+    }
+    key.strip_prefix("v:").and_then(|text| serde_json::from_str::<Value>(text).ok()).is_some_and(|value| value == *item)
+}
+
+/// What names a list item for a person: its name or another scalar in it, never a whole value.
+fn label(item: &Value) -> String {
+    match item {
+        Value::Object(fields) => ["name", "key", "port", "containerPort", "mountPath", "ip", "type"]
+            .iter()
+            .find_map(|key| fields.get(*key).map(|value| format!("{key}={value}")))
+            .unwrap_or_else(|| "?".into()),
+        other => other.to_string(),
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.values().all(is_nothing),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether a set holds a path as `missing` writes it, or a part of it.
+fn owns_path(fields: &Value, path: &str) -> bool {
+    let mut fields = fields;
+    let mut rest = path;
+    while !rest.is_empty() {
+        let Some(children) = fields.as_object().filter(|children| !children.is_empty()) else {
+            return true;
+        };
+        // Keys may hold dots, as in annotations, so the longest key of the set that fits goes first.
+        let step = children
+            .iter()
+            .filter_map(|(key, value)| {
+                let step = match key.split_once(':') {
+                    Some(("f", name)) => format!(".{name}"),
+                    Some(("k" | "v", name)) => format!("[{name}]"),
+                    _ => return None,
+                };
+                let rest = rest.strip_prefix(step.as_str())?;
+                (rest.is_empty() || rest.starts_with(['.', '['])).then_some((rest, value))
+            })
+            .min_by_key(|(rest, _)| rest.len());
+        let Some((next, value)) = step else {
+            return false;
+        };
+        rest = next;
+        fields = value;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(manager: &str, operation: &str, time: &str, fields: Value) -> FieldsEntry {
+        FieldsEntry {
+            manager: manager.into(),
+            operation: operation.into(),
+            subresource: String::new(),
+            time: time.into(),
+            fields,
+        }
+    }
+
+    fn deployment() -> Value {
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "web", "namespace": "shop", "labels": {"app.kubernetes.io/name": "web"}},
+            "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "app", "image": "a:1", "ports": [{"containerPort": 80}], "command": ["a", "b"]}]}}},
+        })
+    }
+
+    fn our_fields() -> Value {
+        json!({
+            "f:metadata": {"f:labels": {"f:app.kubernetes.io/name": {}}},
+            "f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"app\"}": {
+                ".": {}, "f:name": {}, "f:image": {}, "f:command": {},
+                "f:ports": {"k:{\"containerPort\":80,\"protocol\":\"TCP\"}": {".": {}, "f:containerPort": {}}},
+            }}}}},
+        })
+    }
+
+    #[test]
+    fn all_that_we_applied_is_ours() {
+        assert_eq!(missing(&deployment(), &[entry("plumb", "Apply", "t", our_fields())]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_field_that_another_wrote_is_missing_and_the_writer_is_known() {
+        let mut fields = our_fields();
+        fields["f:spec"].as_object_mut().unwrap().remove("f:replicas");
+        let entries = [
+            entry("plumb", "Apply", "2026-01-01T00:00:00Z", fields),
+            entry("kube-controller-manager", "Update", "2026-01-03T00:00:00Z", json!({"f:status": {"f:replicas": {}}})),
+            entry("kubectl", "Update", "2026-01-02T00:00:00Z", json!({"f:spec": {"f:replicas": {}}})),
+        ];
+        let missing = missing(&deployment(), &entries);
+        assert_eq!(missing, [".spec.replicas"]);
+        assert_eq!(writer(&entries, &missing).map(|entry| entry.manager.as_str()), Some("kubectl"));
+    }
+
+    #[test]
+    fn a_list_item_that_is_gone_is_named() {
+        let mut fields = our_fields();
+        fields["f:spec"]["f:template"]["f:spec"]["f:containers"] = json!({"k:{\"name\":\"other\"}": {".": {}}});
+        assert_eq!(
+            missing(&deployment(), &[entry("plumb", "Apply", "t", fields)]),
+            [".spec.template.spec.containers[name=\"app\"]"]
+        );
+    }
+
+    #[test]
+    fn without_an_entry_all_is_missing() {
+        assert_eq!(missing(&deployment(), &[]), [".metadata.labels", ".spec"]);
+    }
+
+    #[test]
+    fn keys_with_dots_are_followed() {
+        let fields = json!({"f:metadata": {"f:annotations": {"f:example.com/a": {}}}});
+        assert!(owns_path(&fields, ".metadata.annotations.example.com/a"));
+        assert!(!owns_path(&fields, ".metadata.annotations.example.com/b"));
+        assert!(!owns_path(&fields, ".spec"));
+    }
+
+    #[test]
+    fn the_fingerprint_moves_with_the_set_and_its_time() {
+        let one = fingerprint(&[entry("plumb", "Apply", "t", our_fields())]);
+        assert_eq!(
+            one,
+            fingerprint(&[entry("other", "Update", "t", json!({})), entry("plumb", "Apply", "t", our_fields())])
+        );
+        assert_ne!(one, fingerprint(&[entry("plumb", "Apply", "t2", our_fields())]));
+        assert_eq!(fingerprint(&[entry("plumb", "Update", "t", our_fields())]), None);
+    }
+}

@@ -1,0 +1,239 @@
+//! What a reconcile sends: the difference between what shall be and what is known to be, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{Inventory, Live, Manifests, ObjectId, Wave, kept_when_removed};
+
+/// What the plan may do, from the Environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether drifted objects are put back.
+    pub repair: bool,
+    /// Whether objects that left the overlay are deleted.
+    pub prune: bool,
+    /// Whether an overlay without objects may delete everything.
+    pub allow_empty: bool,
+}
+
+/// What a reconcile sends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Objects to apply, wave by wave.
+    pub apply: BTreeMap<Wave, Vec<ObjectId>>,
+    /// Objects to delete, in the order in which to delete them: what was applied last goes first.
+    pub prune: Vec<Doomed>,
+    /// Objects that left the overlay and stay in the cluster all the same; they leave the inventory.
+    pub released: Vec<Released>,
+    /// Objects that wait for their deletion by somebody else to end; then they are created again.
+    pub terminating: Vec<ObjectId>,
+    /// Drifted objects that the policy leaves alone.
+    pub tolerated: Vec<ObjectId>,
+    /// What the inventory must list before the first object is applied.
+    pub before: Inventory,
+    /// What the inventory lists after the last object is pruned.
+    pub after: Inventory,
+}
+
+/// An object to delete: this very one, and not another that took its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doomed {
+    /// The object.
+    pub id: ObjectId,
+    /// Its uid, a precondition of the deletion.
+    pub uid: String,
+}
+
+/// An object that left the overlay and stays in the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// The object.
+    pub id: ObjectId,
+    /// Why it stays.
+    pub why: &'static str,
+}
+
+/// Why there is no plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The overlay renders to nothing, and the inventory lists something.
+    #[error(
+        "the overlay renders to no object at all, which would delete all {0} objects of the environment; correct the overlay, or set spec.prune.allowEmpty to true to mean it"
+    )]
+    Empty(usize),
+}
+
+impl Plan {
+    /// Whether nothing at all would be sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.apply.values().all(Vec::is_empty) && self.prune.is_empty() && self.before == self.after
+    }
+}
+
+/// Plans a reconcile.
+///
+/// `inventory` is what the cluster keeps; `live` what the watches and answers said, for objects that carry the owner's labels; `unready` are objects that the
+/// render holds but that could not be prepared (an unknown kind, say): they are neither applied nor pruned.
+///
+/// # Errors
+/// [`PlanError::Empty`] when everything would be deleted without leave.
+pub fn plan(
+    manifests: &Manifests,
+    unready: &BTreeSet<ObjectId>,
+    inventory: &Inventory,
+    live: &BTreeMap<ObjectId, Live>,
+    policy: Policy,
+) -> Result<Plan, PlanError> {
+    if manifests.objects.is_empty()
+        && unready.is_empty()
+        && !inventory.0.is_empty()
+        && policy.prune
+        && !policy.allow_empty
+    {
+        return Err(PlanError::Empty(inventory.0.len()));
+    }
+    let mut plan = Plan::default();
+    for (id, desired) in &manifests.objects {
+        match live.get(id) {
+            Some(live) if live.deleted && !policy.repair && live.applied == Some(desired.digest) => {
+                plan.tolerated.push(id.clone());
+            }
+            Some(live) if live.terminating => plan.terminating.push(id.clone()),
+            Some(live) if live.agrees_with == Some(desired.digest) => {}
+            Some(live) if live.applied == Some(desired.digest) && live.ownership.is_some() && !policy.repair => {
+                plan.tolerated.push(id.clone());
+            }
+            _ => plan.apply.entry(desired.wave).or_default().push(id.clone()),
+        }
+    }
+    let wanted = |id: &ObjectId| manifests.objects.contains_key(id) || unready.contains(id);
+    for id in inventory.0.iter().filter(|id| !wanted(id)) {
+        // What is gone, or no longer carries our labels, is not ours to delete.
+        let Some(live) = live.get(id).filter(|live| !live.deleted) else {
+            continue;
+        };
+        let release = |why| Released { id: id.clone(), why };
+        if !policy.prune {
+            plan.released.push(release("spec.prune.enabled is false"));
+        } else if kept_when_removed(&id.group_kind()) {
+            plan.released.push(release("objects of this kind are kept, for what is in them could not be brought back"));
+        } else if !live.terminating {
+            plan.prune.push(Doomed { id: id.clone(), uid: live.uid.clone() });
+        }
+    }
+    plan.prune.sort_by_key(|doomed| std::cmp::Reverse(crate::wave(&doomed.id.group_kind())));
+    plan.after.0 =
+        manifests.objects.keys().chain(inventory.0.iter().filter(|id| unready.contains(*id))).cloned().collect();
+    plan.before.0 = plan.after.0.union(&inventory.0).cloned().collect();
+    Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Digest, Owner, Scope, prepare};
+
+    const POLICY: Policy = Policy { repair: true, prune: true, allow_empty: false };
+
+    fn manifests(names: &[&str], value: u32) -> Manifests {
+        let values: Vec<_> = names
+            .iter()
+            .map(|name| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"value": value}}))
+            .collect();
+        let owner = Owner { namespace: "plumb-system".into(), name: "dev".into() };
+        prepare(values.iter().map(|value| (value, "a.yaml")), &owner, |_, _| Some(Scope::Namespaced)).0
+    }
+
+    fn running(manifests: &Manifests) -> (Inventory, BTreeMap<ObjectId, Live>) {
+        let live = |digest: Digest| Live {
+            uid: "u".into(),
+            resource_version: 1,
+            terminating: false,
+            deleted: false,
+            ownership: Some(digest),
+            agrees_with: Some(digest),
+            applied: Some(digest),
+        };
+        let objects = &manifests.objects;
+        (
+            Inventory(objects.keys().cloned().collect()),
+            objects.iter().map(|(id, desired)| (id.clone(), live(desired.digest))).collect(),
+        )
+    }
+
+    fn names<'a>(ids: impl IntoIterator<Item = &'a ObjectId>) -> Vec<&'a str> {
+        ids.into_iter().map(|id| id.name.as_str()).collect()
+    }
+
+    #[test]
+    fn nothing_changed_sends_nothing() {
+        let manifests = manifests(&["a", "b"], 1);
+        let (inventory, live) = running(&manifests);
+        assert!(plan(&manifests, &BTreeSet::new(), &inventory, &live, POLICY).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_left_the_overlay_is_pruned_and_what_came_is_applied() {
+        let (inventory, live) = running(&manifests(&["a", "b"], 1));
+        let plan = plan(&manifests(&["b", "c"], 1), &BTreeSet::new(), &inventory, &live, POLICY).unwrap();
+        assert_eq!(names(plan.apply.values().flatten()), ["c"]);
+        assert_eq!(names(plan.prune.iter().map(|doomed| &doomed.id)), ["a"]);
+        assert_eq!((names(&plan.before.0), names(&plan.after.0)), (vec!["a", "b", "c"], vec!["b", "c"]));
+    }
+
+    #[test]
+    fn an_empty_render_deletes_nothing_without_leave() {
+        let (inventory, live) = running(&manifests(&["a"], 1));
+        let empty = manifests(&[], 1);
+        assert_eq!(plan(&empty, &BTreeSet::new(), &inventory, &live, POLICY), Err(PlanError::Empty(1)));
+        let allowed = Policy { allow_empty: true, ..POLICY };
+        assert_eq!(plan(&empty, &BTreeSet::new(), &inventory, &live, allowed).unwrap().prune.len(), 1);
+    }
+
+    #[test]
+    fn an_object_that_could_not_be_prepared_is_not_pruned() {
+        let (inventory, live) = running(&manifests(&["a", "b"], 1));
+        let unready: BTreeSet<_> = inventory.0.iter().filter(|id| id.name == "a").cloned().collect();
+        let plan = plan(&manifests(&["b"], 1), &unready, &inventory, &live, POLICY).unwrap();
+        assert!(plan.is_empty(), "{plan:?}");
+    }
+
+    #[test]
+    fn alert_leaves_a_drifted_object_alone_until_its_manifest_changes() {
+        let one = manifests(&["a"], 1);
+        let (inventory, mut live) = running(&one);
+        live.values_mut().for_each(|live| live.agrees_with = None);
+        let alert = Policy { repair: false, ..POLICY };
+        assert_eq!(plan(&one, &BTreeSet::new(), &inventory, &live, alert).unwrap().tolerated.len(), 1);
+        assert_eq!(plan(&manifests(&["a"], 2), &BTreeSet::new(), &inventory, &live, alert).unwrap().apply.len(), 1);
+        assert_eq!(plan(&one, &BTreeSet::new(), &inventory, &live, POLICY).unwrap().apply.len(), 1);
+    }
+
+    #[test]
+    fn namespaces_are_kept() {
+        let id = ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
+        let (_, live) = running(&manifests(&["a"], 1));
+        let live = BTreeMap::from([(id.clone(), live.into_values().next().unwrap())]);
+        let plan = plan(&manifests(&["b"], 1), &BTreeSet::new(), &Inventory([id].into()), &live, POLICY).unwrap();
+        assert_eq!((plan.prune.len(), plan.released.len()), (0, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn prune_never_leaves_the_inventory(wanted in prop::collection::vec("[a-f]", 0..6), owned in prop::collection::vec("[a-f]", 0..6), alive in prop::collection::vec("[a-f]", 0..6)) {
+            let of = |names: &[String]| manifests(&names.iter().map(String::as_str).collect::<Vec<_>>(), 1);
+            let (inventory, _) = running(&of(&owned));
+            let (_, live) = running(&of(&alive));
+            let wanted = of(&wanted);
+            if let Ok(plan) = plan(&wanted, &BTreeSet::new(), &inventory, &live, POLICY) {
+                for doomed in &plan.prune {
+                    prop_assert!(inventory.0.contains(&doomed.id) && !wanted.objects.contains_key(&doomed.id));
+                }
+                prop_assert!(inventory.0.is_subset(&plan.before.0) && plan.after.0.is_subset(&plan.before.0));
+            }
+        }
+    }
+}
