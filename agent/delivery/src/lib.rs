@@ -22,4 +22,6 @@ pub use ownership::FIELD_MANAGER;
 pub use plan::{Doomed, Plan, PlanError, Policy, Released, plan};
 pub use waves::{Wave, kept_when_removed, wave};
 
+pub mod pin;
+pub mod promotion;
 pub mod trailers;

@@ -1,0 +1,41 @@
+//! The pin of an environment: the file that names the revision which runs there.
+
+/// The name of the file, beside the environment's `kustomization.yaml`.
+pub const FILE: &str = "promoted.yaml";
+
+/// What a pin file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// The revision that runs: 40 lower-case hexadecimal digits.
+    pub revision: String,
+    /// The environments that proved the revision, when a promotion wrote the file.
+    pub from: Vec<String>,
+    /// The full id of the commit that asked for the promotion, when one did.
+    pub requested_by: Option<String>,
+    /// Stops promotions until it is taken out.
+    pub hold: Option<Hold>,
+}
+
+/// Why an environment stays where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// The reason, for people.
+    pub reason: String,
+}
+
+/// Where the pin of the environment at `environment_path` is: both relative to the root of the repository.
+///
+/// ```
+/// # use plumb_delivery::pin::path;
+/// assert_eq!(path("overlays/staging/"), "overlays/staging/promoted.yaml");
+/// assert_eq!(path("."), "promoted.yaml");
+/// ```
+#[must_use]
+pub fn path(environment_path: &str) -> String {
+    environment_path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .chain([FILE])
+        .collect::<Vec<_>>()
+        .join("/")
+}

@@ -1,0 +1,212 @@
+//! From requests to decisions.
+
+use std::collections::BTreeSet;
+
+use super::gates::{self, Answers};
+use super::{Commit, Decision, Decisions, Environment, History, Input, Promotion, Resolved, Unreadable, Verdict};
+use crate::trailers::{self, PromotionRequest, PromotionResult};
+
+/// Decides on every request of `input`.
+///
+/// # Errors
+/// The first error of `history`; then nothing is decided.
+pub fn decide<H: History>(input: &Input<'_>, history: &H) -> Result<Decisions, H::Error> {
+    let log = Log::read(input.commits);
+    let mut decisions = Vec::new();
+    for environment in input.environments {
+        if let Some(promotion) = &environment.promotion {
+            decide_for(&Target { environment, promotion }, &log, input, history, &mut decisions)?;
+        }
+    }
+    for (_, request) in log.requests.iter().rev() {
+        let known = input.environments.iter().find(|environment| environment.name == request.environment);
+        let why = match known {
+            Some(Environment { promotion: Some(_), .. }) => continue,
+            Some(_) => format!("{} follows the head of the branch: nothing is promoted to it", request.environment),
+            None => unknown_environment(&request.environment, input.environments),
+        };
+        decisions.push(decision(request, Verdict::Refused { why }));
+    }
+    Ok(Decisions { requests: decisions, unreadable: log.unreadable })
+}
+
+/// What the branch says, each with its place in the history.
+struct Log {
+    requests: Vec<(usize, PromotionRequest)>,
+    results: Vec<(usize, PromotionResult)>,
+    unreadable: Vec<Unreadable>,
+}
+
+impl Log {
+    fn read(commits: &[Commit]) -> Self {
+        let mut log = Self { requests: Vec::new(), results: Vec::new(), unreadable: Vec::new() };
+        for (index, commit) in commits.iter().enumerate() {
+            let read = trailers::requests(&commit.id, &commit.message).and_then(|requests| {
+                log.requests.extend(requests.into_iter().map(|request| (index, request)));
+                trailers::result(&commit.message)
+            });
+            match read {
+                Ok(result) => log.results.extend(result.map(|result| (index, result))),
+                Err(why) => log.unreadable.push(Unreadable { commit: commit.id.clone(), why }),
+            }
+        }
+        log
+    }
+
+    /// The promotion commit that followed a request.
+    fn result_of(&self, index: usize, request: &PromotionRequest) -> Option<usize> {
+        let named = |result: &PromotionResult| {
+            result.to == request.environment && result.request.as_deref() == Some(request.commit.as_str())
+        };
+        self.results.iter().find(|(at, result)| *at > index && named(result)).map(|(at, _)| *at)
+    }
+
+    /// The last commit that moved the pin of `environment` without being the result of a request: somebody's own hand,
+    /// a revert, or the merge of a pull request.
+    fn moved_by_hand(&self, environment: &str, commits: &[Commit]) -> Option<usize> {
+        let asked = |index| self.results.iter().any(|(at, result)| *at == index && answers(result, environment));
+        (0..commits.len()).rev().find(|index| commits[*index].pins.contains(environment) && !asked(*index))
+    }
+}
+
+/// Whether this is the result of a request for `environment`.
+pub(super) fn answers(result: &PromotionResult, environment: &str) -> bool {
+    result.to == environment && result.request.is_some()
+}
+
+/// An environment to which revisions are promoted.
+pub(super) struct Target<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) promotion: &'a Promotion,
+}
+
+/// The environments that must prove a revision.
+fn upstreams<'a>(promotion: &'a Promotion, input: &Input<'a>) -> &'a [String] {
+    if promotion.from.is_empty() { input.default_from } else { &promotion.from }
+}
+
+fn decide_for<H: History>(
+    target: &Target<'_>,
+    log: &Log,
+    input: &Input<'_>,
+    history: &H,
+    decisions: &mut Vec<Decision>,
+) -> Result<(), H::Error> {
+    let name = &target.environment.name;
+    let by_hand = log.moved_by_hand(name, input.commits);
+    let mut latest: Option<&str> = None;
+    for (index, request) in log.requests.iter().rev().filter(|(_, request)| request.environment == *name) {
+        let decided = if let Some(result) = log.result_of(*index, request) {
+            decision(request, Verdict::Done { result: input.commits[result].id.clone() })
+        } else if let Some(by) = latest {
+            decision(request, Verdict::Superseded { by: by.to_owned() })
+        } else if let Some(hand) = by_hand.filter(|hand| hand > index) {
+            decision(request, Verdict::Superseded { by: input.commits[hand].id.clone() })
+        } else {
+            judge(target, request, input, history)?
+        };
+        latest = latest.or(Some(&request.commit));
+        decisions.push(decided);
+    }
+    Ok(())
+}
+
+/// Judges the latest request for an environment.
+fn judge<H: History>(
+    target: &Target<'_>,
+    request: &PromotionRequest,
+    input: &Input<'_>,
+    history: &H,
+) -> Result<Decision, H::Error> {
+    let refused = |why: String| Ok(decision(request, Verdict::Refused { why }));
+    let name = &request.environment;
+    let revision = match &request.revision {
+        None => request.commit.clone(),
+        Some(text) => match history.resolve(text)? {
+            Resolved::Commit(id) => id,
+            Resolved::Ambiguous => {
+                return refused(format!("more than one commit starts with {text}: write more digits of it"));
+            }
+            Resolved::Unknown => return refused(format!("no commit starts with {text}: has it been pushed?")),
+        },
+    };
+    let head = input.commits.last().map_or(request.commit.as_str(), |commit| commit.id.as_str());
+    if !history.is_ancestor(&revision, head)? {
+        return refused(format!("{} is not on the tracked branch: merge it first", short(&revision)));
+    }
+    if let Some(pin) = &target.environment.pin {
+        if pin.revision == revision {
+            return Ok(Decision { revision: Some(revision), ..decision(request, Verdict::AlreadyThere) });
+        }
+        if history.is_ancestor(&revision, &pin.revision)? {
+            let (wanted, runs) = (short(&revision), short(&pin.revision));
+            return refused(format!(
+                "{wanted} is older than {runs}, to which {name} is pinned: to go back, commit a pin that names it"
+            ));
+        }
+    }
+    let from = upstreams(target.promotion, input);
+    if from.is_empty() {
+        return refused(format!("{name} has nothing to promote from: name an environment in spec.promotion.from"));
+    }
+    if let Some(circle) = circle(name, input) {
+        return refused(format!("{circle} is a circle: take one of them out of spec.promotion.from"));
+    }
+    let Answers { gates, verdict } = gates::ask(target, from, &revision, input, history)?;
+    let from = from.to_vec();
+    Ok(Decision { revision: Some(revision), from, gates, ..decision(request, verdict) })
+}
+
+/// The way from an environment through its upstreams back to itself, if there is one.
+fn circle(name: &str, input: &Input<'_>) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    let mut ways = vec![vec![name]];
+    while let Some(way) = ways.pop() {
+        let last = way.last().copied().unwrap_or(name);
+        let environment = input.environments.iter().find(|environment| environment.name == last);
+        let Some(promotion) = environment.and_then(|environment| environment.promotion.as_ref()) else {
+            continue;
+        };
+        for upstream in upstreams(promotion, input) {
+            let way: Vec<&str> = way.iter().copied().chain([upstream.as_str()]).collect();
+            if upstream == name {
+                return Some(way.join(" ← "));
+            }
+            if seen.insert(upstream.as_str()) {
+                ways.push(way);
+            }
+        }
+    }
+    None
+}
+
+fn unknown_environment(name: &str, environments: &[Environment]) -> String {
+    let targets: Vec<&str> = environments
+        .iter()
+        .filter(|environment| environment.promotion.is_some())
+        .map(|environment| environment.name.as_str())
+        .collect();
+    let known = if targets.is_empty() {
+        "no environment of this repository has spec.promotion".to_owned()
+    } else {
+        format!("revisions are promoted to {}", targets.join(", "))
+    };
+    let hint = if name.contains([',', ' ']) { "; write one Promote-To for each environment" } else { "" };
+    format!("there is no environment {name}: {known}{hint}")
+}
+
+fn decision(request: &PromotionRequest, verdict: Verdict) -> Decision {
+    Decision {
+        environment: request.environment.clone(),
+        request: request.commit.clone(),
+        revision: None,
+        from: Vec::new(),
+        gates: Vec::new(),
+        verdict,
+    }
+}
+
+/// The first digits of a commit id, enough for people.
+pub(super) fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}

@@ -1,0 +1,183 @@
+//! The gates that a revision passes on its way into an environment.
+//!
+//! Every gate is asked every time, so that all that is missing is shown at once.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::decide::{Target, short};
+use super::{Environment, Healthy, History, Input, Verdict};
+
+/// A gate and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    /// Its name, such as `upstream/dev`.
+    pub name: String,
+    /// What it says.
+    pub verdict: GateVerdict,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// What a gate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateVerdict {
+    /// The revision may pass.
+    Pass,
+    /// Not now.
+    Wait {
+        /// When the gate opens by itself; `None` when it takes an event.
+        until: Option<Timestamp>,
+    },
+    /// Never.
+    Fail,
+}
+
+impl fmt::Display for GateVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "pass",
+            Self::Wait { .. } => "wait",
+            Self::Fail => "fail",
+        })
+    }
+}
+
+/// What all gates say, and what follows from it.
+pub(super) struct Answers {
+    pub(super) gates: Vec<Gate>,
+    pub(super) verdict: Verdict,
+}
+
+/// Asks all gates of `target`, whose upstreams are `from`, about `revision`.
+pub(super) fn ask<H: History>(
+    target: &Target<'_>,
+    from: &[String],
+    revision: &str,
+    input: &Input<'_>,
+    history: &H,
+) -> Result<Answers, H::Error> {
+    let mut gates = vec![hold(target.environment), suspended(target.environment), drift(target.environment)];
+    for name in from {
+        let gate = match input.environments.iter().find(|environment| environment.name == *name) {
+            Some(upstream) => healthy_upstream(upstream, target, revision, input.now, history)?,
+            None => Gate {
+                name: upstream_gate(name),
+                verdict: GateVerdict::Wait { until: None },
+                why: format!("there is no environment {name}: create it, or correct spec.promotion.from"),
+            },
+        };
+        gates.push(gate);
+    }
+    let verdict = conclude(&gates);
+    Ok(Answers { gates, verdict })
+}
+
+/// One failed gate refuses, one closed gate waits, and only when all are open the revision passes.
+fn conclude(gates: &[Gate]) -> Verdict {
+    if let Some(gate) = gates.iter().find(|gate| gate.verdict == GateVerdict::Fail) {
+        return Verdict::Refused { why: gate.why.clone() };
+    }
+    let closed = gates.iter().find_map(|gate| match gate.verdict {
+        GateVerdict::Wait { until } => Some((gate, until)),
+        GateVerdict::Pass | GateVerdict::Fail => None,
+    });
+    match closed {
+        Some((gate, until)) => Verdict::Wait { gate: gate.name.clone(), why: gate.why.clone(), until },
+        None => Verdict::Promote,
+    }
+}
+
+fn upstream_gate(name: &str) -> String {
+    format!("upstream/{name}")
+}
+
+fn open_or_wait(name: &str, closed: Option<String>, open: String) -> Gate {
+    match closed {
+        Some(why) => Gate { name: name.to_owned(), verdict: GateVerdict::Wait { until: None }, why },
+        None => Gate { name: name.to_owned(), verdict: GateVerdict::Pass, why: open },
+    }
+}
+
+fn hold(target: &Environment) -> Gate {
+    let hold = target.pin.as_ref().and_then(|pin| pin.hold.as_ref());
+    let closed = hold.map(|hold| format!("{} is held: {}", target.name, hold.reason));
+    open_or_wait("hold", closed, format!("{} is not held", target.name))
+}
+
+fn suspended(target: &Environment) -> Gate {
+    let closed = target.suspended.then(|| format!("{} is suspended: set spec.suspend to false", target.name));
+    open_or_wait("suspended", closed, format!("{} is not suspended", target.name))
+}
+
+fn drift(target: &Environment) -> Gate {
+    let closed = target.state.drifted.then(|| format!("{} has drifted from the revision that runs there", target.name));
+    open_or_wait("drift", closed, format!("{} has not drifted", target.name))
+}
+
+/// Whether an upstream proved a revision, or another one with the very same manifests.
+fn healthy_upstream<H: History>(
+    upstream: &Environment,
+    target: &Target<'_>,
+    revision: &str,
+    now: Timestamp,
+    history: &H,
+) -> Result<Gate, H::Error> {
+    let soak = target.promotion.soak;
+    let proofs = upstream.state.healthy.iter().filter(|healthy| proves(upstream, healthy, revision));
+    // What drifted is no proof of what was rendered; what ran before the drift still is.
+    let (drifted, sound): (Vec<_>, Vec<_>) = proofs.partition(|it| upstream.state.drifted && it.until.is_none());
+    let opens = |healthy: &Healthy| {
+        let time = healthy.since.saturating_add(soak).unwrap_or(Timestamp::MAX);
+        healthy.until.is_none_or(|until| time <= until).then_some(time)
+    };
+    let earliest = sound.iter().filter_map(|healthy| Some((opens(healthy)?, *healthy))).min_by_key(|(time, _)| *time);
+    let (verdict, why) = match earliest {
+        Some((time, healthy)) if time <= now => (GateVerdict::Pass, proof(upstream, healthy, revision)),
+        Some((time, healthy)) => (
+            GateVerdict::Wait { until: Some(time) },
+            format!("{}, and must stay so until {time}", proof(upstream, healthy, revision)),
+        ),
+        None => (
+            GateVerdict::Wait { until: None },
+            if !drifted.is_empty() {
+                format!("{} has drifted from {}", upstream.name, short(revision))
+            } else if let Some(healthy) = sound.first() {
+                format!("{}, but another revision took its place too soon", proof(upstream, healthy, revision))
+            } else {
+                missing(upstream, revision, history)?
+            },
+        ),
+    };
+    Ok(Gate { name: upstream_gate(&upstream.name), verdict, why })
+}
+
+fn proves(upstream: &Environment, healthy: &Healthy, revision: &str) -> bool {
+    let digests = &upstream.state.digests;
+    healthy.revision == revision
+        || digests.get(revision).is_some_and(|digest| digests.get(&healthy.revision) == Some(digest))
+}
+
+fn proof(upstream: &Environment, healthy: &Healthy, revision: &str) -> String {
+    let tense = if healthy.until.is_none() { "is" } else { "was" };
+    let text = format!("{} {tense} healthy at {} since {}", upstream.name, short(&healthy.revision), healthy.since);
+    if healthy.revision == revision {
+        return text;
+    }
+    format!("{text}, whose manifests are those of {}", short(revision))
+}
+
+/// Why there is no proof.
+fn missing<H: History>(upstream: &Environment, revision: &str, history: &H) -> Result<String, H::Error> {
+    let (name, wanted) = (&upstream.name, short(revision));
+    Ok(match upstream.state.revision.as_deref() {
+        None => format!("{name} runs nothing yet"),
+        Some(runs) if runs == revision => format!("{name} runs {wanted} and is not healthy yet"),
+        Some(runs) if history.is_ancestor(revision, runs)? => format!(
+            "{name} was never healthy at {wanted} and runs the newer {} now: ask for that one, or for one with the same manifests",
+            short(runs)
+        ),
+        Some(runs) => format!("{name} runs {}, not {wanted} yet", short(runs)),
+    })
+}

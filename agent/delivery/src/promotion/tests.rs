@@ -1,0 +1,495 @@
+use std::convert::Infallible;
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::pin::Hold;
+
+/// Ids that people can read: `c1` is forty digits that start with `c1`.
+pub(super) fn id(name: &str) -> String {
+    format!("{name:0<40}")
+}
+
+pub(super) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+/// One branch without forks.
+pub(super) struct Line(pub(super) Vec<String>);
+
+impl History for Line {
+    type Error = Infallible;
+
+    fn resolve(&self, revision: &str) -> Result<Resolved, Infallible> {
+        let mut found = self.0.iter().filter(|id| id.starts_with(revision));
+        Ok(match (found.next(), found.next()) {
+            (Some(id), None) => Resolved::Commit(id.clone()),
+            (Some(_), Some(_)) => Resolved::Ambiguous,
+            (None, _) => Resolved::Unknown,
+        })
+    }
+
+    fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, Infallible> {
+        let place = |wanted: &str| self.0.iter().position(|id| id == wanted);
+        Ok(place(ancestor).zip(place(descendant)).is_some_and(|(older, newer)| older <= newer))
+    }
+}
+
+/// A repository with `dev` → `staging` → `prod`, and its state.
+struct Scene {
+    commits: Vec<Commit>,
+    environments: Vec<Environment>,
+    now: Timestamp,
+    off_branch: Vec<String>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let environment = |name: &str, from: &[&str]| Environment {
+            name: name.to_owned(),
+            promotion: (!from.is_empty())
+                .then(|| Promotion { from: from.iter().map(ToString::to_string).collect(), ..Promotion::default() }),
+            suspended: false,
+            pin: None,
+            state: State::default(),
+        };
+        Self {
+            commits: Vec::new(),
+            environments: vec![
+                environment("dev", &[]),
+                environment("staging", &["dev"]),
+                environment("prod", &["staging"]),
+            ],
+            now: at(1000),
+            off_branch: Vec::new(),
+        }
+    }
+
+    fn commit(mut self, name: &str, trailers: &str) -> Self {
+        let message = format!("{name}\n\n{trailers}\n");
+        self.commits.push(Commit { id: id(name), message, pins: BTreeSet::new() });
+        self
+    }
+
+    fn environment(&mut self, name: &str) -> &mut Environment {
+        self.environments.iter_mut().find(|environment| environment.name == name).unwrap()
+    }
+
+    /// Runs a revision that is healthy since then.
+    fn healthy(mut self, name: &str, revision: &str, since: i64) -> Self {
+        let state = &mut self.environment(name).state;
+        for healthy in &mut state.healthy {
+            healthy.until = healthy.until.or(Some(at(since)));
+        }
+        state.revision = Some(id(revision));
+        state.healthy.push(Healthy { revision: id(revision), since: at(since), until: None });
+        self
+    }
+
+    fn runs(mut self, name: &str, revision: &str) -> Self {
+        self.environment(name).state.revision = Some(id(revision));
+        self
+    }
+
+    fn change(mut self, name: &str, change: impl FnOnce(&mut Environment)) -> Self {
+        change(self.environment(name));
+        self
+    }
+
+    fn pin(self, name: &str, revision: &str) -> Self {
+        self.change(name, |it| {
+            it.pin = Some(Pin { revision: id(revision), from: vec![], requested_by: None, hold: None });
+        })
+    }
+
+    /// A commit that moves a pin without saying so.
+    fn by_hand(mut self, name: &str, environment: &str, revision: &str) -> Self {
+        self = self.commit(name, "by hand");
+        self.commits.last_mut().unwrap().pins.insert(environment.to_owned());
+        self.pin(environment, revision)
+    }
+
+    fn decide(&self) -> Decisions {
+        let branch = self.commits.iter().map(|commit| commit.id.clone());
+        let history = Line(self.off_branch.iter().cloned().chain(branch).collect());
+        let input = Input {
+            commits: &self.commits,
+            environments: &self.environments,
+            default_from: &["dev".to_owned()],
+            now: self.now,
+        };
+        match decide(&input, &history) {
+            Ok(decisions) => decisions,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Makes the promotions that were decided.
+    fn apply(mut self, name: &str) -> Self {
+        let decisions = self.decide();
+        for (number, decision) in decisions.promotions().enumerate() {
+            let environment = self.environment(&decision.environment);
+            environment.pin = decision.pin();
+            environment.state.revision.clone_from(&decision.revision);
+            self.commits.push(Commit {
+                id: id(&format!("{name}{number}")),
+                message: trailers::message(&decision.result().unwrap()),
+                pins: BTreeSet::from([decision.environment.clone()]),
+            });
+        }
+        self
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "`expect!` makes a value at each call")]
+    fn check(self, expected: Expect) -> Self {
+        let decisions = self.decide();
+        let mut text = String::new();
+        for decision in &decisions.requests {
+            let revision = decision.revision.as_deref().map_or("?", |revision| revision.trim_end_matches('0'));
+            let request = decision.request.trim_end_matches('0');
+            let _ = write!(text, "{} to {revision}, asked by {request}: ", decision.environment);
+            let _ = match &decision.verdict {
+                Verdict::Promote => writeln!(text, "promote"),
+                Verdict::Wait { gate, why, until: None } => writeln!(text, "wait at {gate}: {why}"),
+                Verdict::Wait { gate, why, until: Some(until) } => writeln!(text, "wait at {gate} to {until}: {why}"),
+                Verdict::Refused { why } => writeln!(text, "refused: {why}"),
+                Verdict::Superseded { by } => writeln!(text, "superseded by {}", by.trim_end_matches('0')),
+                Verdict::AlreadyThere => writeln!(text, "already there"),
+                Verdict::Done { result } => writeln!(text, "done by {}", result.trim_end_matches('0')),
+            };
+        }
+        for unreadable in &decisions.unreadable {
+            let _ = writeln!(text, "{}: {}", unreadable.commit.trim_end_matches('0'), unreadable.why);
+        }
+        expected.assert_eq(&text);
+        self
+    }
+}
+
+#[test]
+fn a_commit_without_trailers_asks_for_nothing() {
+    Scene::new().commit("c1", "prose").healthy("dev", "c1", 0).check(expect![""]);
+}
+
+#[test]
+fn staging_first_then_prod_on_the_same_revision() {
+    Scene::new()
+        .commit("c1", "Promote-To: prod\nPromote-To: staging")
+        .check(expect![[r#"
+            staging to c1, asked by c1: wait at upstream/dev: dev runs nothing yet
+            prod to c1, asked by c1: wait at upstream/staging: staging runs nothing yet
+        "#]])
+        .runs("dev", "c1")
+        .check(expect![[r#"
+            staging to c1, asked by c1: wait at upstream/dev: dev runs c10000000000 and is not healthy yet
+            prod to c1, asked by c1: wait at upstream/staging: staging runs nothing yet
+        "#]])
+        .healthy("dev", "c1", 10)
+        .check(expect![[r#"
+            staging to c1, asked by c1: promote
+            prod to c1, asked by c1: wait at upstream/staging: staging runs nothing yet
+        "#]])
+        .apply("a")
+        .check(expect![[r#"
+            staging to ?, asked by c1: done by a
+            prod to c1, asked by c1: wait at upstream/staging: staging runs c10000000000 and is not healthy yet
+        "#]])
+        .commit("c2", "the base moves on")
+        .healthy("dev", "c2", 20)
+        .healthy("staging", "c1", 30)
+        .check(expect![[r#"
+            staging to ?, asked by c1: done by a
+            prod to c1, asked by c1: promote
+        "#]])
+        .apply("b")
+        .check(expect![[r#"
+            staging to ?, asked by c1: done by a
+            prod to ?, asked by c1: done by b
+        "#]]);
+}
+
+#[test]
+fn the_newest_request_counts() {
+    Scene::new()
+        .commit("c1", "Promote-To: staging")
+        .healthy("dev", "c1", 0)
+        .commit("c2", "Promote-To: staging")
+        .check(expect![[r#"
+            staging to c2, asked by c2: wait at upstream/dev: dev runs c10000000000, not c20000000000 yet
+            staging to ?, asked by c1: superseded by c2
+        "#]])
+        .healthy("dev", "c2", 5)
+        .check(expect![[r#"
+            staging to c2, asked by c2: promote
+            staging to ?, asked by c1: superseded by c2
+        "#]])
+        .apply("a")
+        .check(expect![[r#"
+            staging to ?, asked by c2: done by a
+            staging to ?, asked by c1: superseded by c2
+        "#]]);
+}
+
+#[test]
+fn a_request_that_came_while_an_older_one_was_being_promoted_is_not_lost() {
+    let mut scene = Scene::new().commit("c1", "Promote-To: staging").healthy("dev", "c1", 0).apply("a");
+    let result = scene.commits.pop().unwrap();
+    scene = scene.commit("c2", "Promote-To: staging");
+    scene.commits.push(result);
+    scene.healthy("dev", "c2", 5).check(expect![[r#"
+        staging to c2, asked by c2: promote
+        staging to ?, asked by c1: done by a
+    "#]]);
+}
+
+#[test]
+fn another_revision_than_the_labelled_commit() {
+    Scene::new()
+        .commit("c1", "x")
+        .healthy("dev", "c1", 0)
+        .commit("c2", "Promote-To: staging\nPromote-Revision: c100000")
+        .check(expect![[r#"
+            staging to c1, asked by c2: promote
+        "#]]);
+}
+
+#[test]
+fn requests_that_are_refused() {
+    Scene::new()
+        .commit("c1", "Promote-To: qa")
+        .commit("c2", "Promote-To: dev")
+        .commit("c3", "Promote-To: staging, prod")
+        .commit("c4", "Promote-To: staging\nPromote-Revision: abcdef0")
+        .commit("c5", "Promote-To: prod\nPromote-Revision: not-hex")
+        .commit("c6", "Promote-To: prod\n---\n\nPromote-To: staging")
+        .check(expect![[r#"
+            staging to ?, asked by c4: refused: no commit starts with abcdef0: has it been pushed?
+            staging, prod to ?, asked by c3: refused: there is no environment staging, prod: revisions are promoted to staging, prod; write one Promote-To for each environment
+            dev to ?, asked by c2: refused: dev follows the head of the branch: nothing is promoted to it
+            qa to ?, asked by c1: refused: there is no environment qa: revisions are promoted to staging, prod
+            c5: `Promote-Revision: not-hex` is not a commit id: write 7 to 40 hexadecimal digits
+            c6: `git interpret-trailers` reads `Promote-To: prod` and `git log` reads `Promote-To: staging` in this message: keep one block of trailers, as the last paragraph, and no line that starts with `---`
+        "#]]);
+    let mut scene = Scene::new().commit("c1", "x").commit("c2", "Promote-To: staging\nPromote-Revision: c300000");
+    scene.commits[0].id = id("c300000001");
+    scene.off_branch = vec![id("c300000002")];
+    scene.check(expect![[r#"
+        staging to ?, asked by c2: refused: more than one commit starts with c300000: write more digits of it
+    "#]]);
+}
+
+#[test]
+fn a_revision_that_is_not_on_the_branch() {
+    struct Fork(Line);
+    impl History for Fork {
+        type Error = Infallible;
+        fn resolve(&self, _: &str) -> Result<Resolved, Infallible> {
+            Ok(Resolved::Commit(id("feature")))
+        }
+        fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, Infallible> {
+            self.0.is_ancestor(ancestor, descendant)
+        }
+    }
+    let scene = Scene::new().commit("c1", "Promote-To: staging\nPromote-Revision: fea0000");
+    let input = Input { commits: &scene.commits, environments: &scene.environments, default_from: &[], now: scene.now };
+    let Ok(decisions) = decide(&input, &Fork(Line(vec![id("c1")])));
+    let expected = "feature00000 is not on the tracked branch: merge it first".to_owned();
+    assert_eq!(decisions.requests[0].verdict, Verdict::Refused { why: expected });
+}
+
+#[test]
+fn no_way_back_by_request() {
+    Scene::new()
+        .commit("c1", "x")
+        .commit("c2", "x")
+        .by_hand("c3", "staging", "c2")
+        .commit("c4", "Promote-To: staging\nPromote-Revision: c100000")
+        .healthy("dev", "c1", 0)
+        .check(expect![[r#"
+            staging to ?, asked by c4: refused: c10000000000 is older than c20000000000, to which staging is pinned: to go back, commit a pin that names it
+        "#]]);
+}
+
+#[test]
+fn a_pin_moved_by_hand_settles_what_was_asked_before() {
+    Scene::new()
+        .commit("c1", "Promote-To: staging")
+        .healthy("dev", "c1", 0)
+        .apply("a")
+        .commit("c2", "Promote-To: staging")
+        .by_hand("c3", "staging", "c1")
+        .healthy("dev", "c2", 0)
+        .check(expect![[r#"
+            staging to ?, asked by c2: superseded by c3
+            staging to ?, asked by c1: done by a
+        "#]])
+        .commit("c4", "Promote-To: staging")
+        .check(expect![[r#"
+            staging to c4, asked by c4: wait at upstream/dev: dev runs c20000000000, not c40000000000 yet
+            staging to ?, asked by c2: superseded by c4
+            staging to ?, asked by c1: done by a
+        "#]]);
+}
+
+#[test]
+fn what_runs_already_is_left_alone() {
+    Scene::new().pin("staging", "c1").commit("c1", "Promote-To: staging").check(expect![[r#"
+        staging to c1, asked by c1: already there
+    "#]]);
+}
+
+#[test]
+fn the_same_manifests_are_a_proof() {
+    let digest = |text: &str| Digest::of(text.as_bytes());
+    Scene::new()
+        .commit("c1", "x")
+        .healthy("dev", "c1", 0)
+        .commit("c2", "Promote-To: staging")
+        .runs("dev", "c2")
+        .change("dev", |dev| dev.state.digests = BTreeMap::from([(id("c1"), digest("a")), (id("c2"), digest("b"))]))
+        .check(expect![[r#"
+            staging to c2, asked by c2: wait at upstream/dev: dev runs c20000000000 and is not healthy yet
+        "#]])
+        .change("dev", |dev| dev.state.digests = BTreeMap::from([(id("c1"), digest("a")), (id("c2"), digest("a"))]))
+        .check(expect![[r#"
+            staging to c2, asked by c2: promote
+        "#]]);
+}
+
+#[test]
+fn an_upstream_that_skipped_the_revision() {
+    Scene::new().commit("c1", "Promote-To: staging").commit("c2", "x").healthy("dev", "c2", 0).check(expect![[r#"
+        staging to c1, asked by c1: wait at upstream/dev: dev was never healthy at c10000000000 and runs the newer c20000000000 now: ask for that one, or for one with the same manifests
+    "#]]);
+}
+
+#[test]
+fn every_upstream_must_prove_it() {
+    let both = |scene: Scene| {
+        scene.change("prod", |prod| prod.promotion.as_mut().unwrap().from = vec!["staging".into(), "dev".into()])
+    };
+    both(Scene::new())
+        .commit("c1", "Promote-To: prod")
+        .healthy("staging", "c1", 0)
+        .check(expect![[r#"
+            prod to c1, asked by c1: wait at upstream/dev: dev runs nothing yet
+        "#]])
+        .healthy("dev", "c1", 0)
+        .check(expect![[r#"
+            prod to c1, asked by c1: promote
+        "#]]);
+}
+
+#[test]
+fn closed_gates() {
+    let scene = || Scene::new().commit("c1", "Promote-To: staging").healthy("dev", "c1", 0);
+    scene().change("staging", |staging| staging.suspended = true).check(expect![[r#"
+        staging to c1, asked by c1: wait at suspended: staging is suspended: set spec.suspend to false
+    "#]]);
+    scene().change("staging", |staging| staging.state.drifted = true).check(expect![[r#"
+        staging to c1, asked by c1: wait at drift: staging has drifted from the revision that runs there
+    "#]]);
+    scene().change("dev", |dev| dev.state.drifted = true).check(expect![[r#"
+        staging to c1, asked by c1: wait at upstream/dev: dev has drifted from c10000000000
+    "#]]);
+    scene()
+        .pin("staging", "c0")
+        .change("staging", |staging| {
+            staging.pin.as_mut().unwrap().hold = Some(Hold { reason: "freeze until Monday".into() });
+        })
+        .check(expect![[r#"
+            staging to c1, asked by c1: wait at hold: staging is held: freeze until Monday
+        "#]]);
+    scene().change("staging", |it| it.promotion.as_mut().unwrap().from = vec!["qa".into()]).check(expect![[r#"
+        staging to c1, asked by c1: wait at upstream/qa: there is no environment qa: create it, or correct spec.promotion.from
+    "#]]);
+}
+
+#[test]
+fn all_gates_are_shown() {
+    let scene = Scene::new().commit("c1", "Promote-To: staging").change("staging", |staging| staging.suspended = true);
+    let gates: Vec<String> = scene.decide().requests[0]
+        .gates
+        .iter()
+        .map(|gate| format!("{}={}: {}", gate.name, gate.verdict, gate.why))
+        .collect();
+    expect![[r#"
+        hold=pass: staging is not held
+        suspended=wait: staging is suspended: set spec.suspend to false
+        drift=pass: staging has not drifted
+        upstream/dev=wait: dev runs nothing yet"#]]
+    .assert_eq(&gates.join("\n"));
+}
+
+#[test]
+fn soaking() {
+    let mut scene = Scene::new().commit("c1", "Promote-To: staging").healthy("dev", "c1", 990);
+    scene = scene.change("staging", |it| it.promotion.as_mut().unwrap().soak = SignedDuration::from_secs(60));
+    scene = scene.check(expect![[r#"
+        staging to c1, asked by c1: wait at upstream/dev to 2027-01-15T08:17:30Z: dev is healthy at c10000000000 since 2027-01-15T08:16:30Z, and must stay so until 2027-01-15T08:17:30Z
+    "#]]);
+    assert_eq!(scene.decide().again_at(), Some(at(1050)));
+    scene.now = at(1050);
+    scene = scene.check(expect![[r#"
+        staging to c1, asked by c1: promote
+    "#]]);
+    scene.commit("c2", "x").healthy("dev", "c2", 1049).check(expect![[r#"
+        staging to c1, asked by c1: wait at upstream/dev: dev was healthy at c10000000000 since 2027-01-15T08:16:30Z, but another revision took its place too soon
+    "#]]);
+}
+
+#[test]
+fn nowhere_to_promote_from() {
+    let from = |scene: Scene, name: &str, from: &str| {
+        scene.change(name, |it| it.promotion.as_mut().unwrap().from = vec![from.into()])
+    };
+    from(Scene::new().commit("c1", "Promote-To: prod"), "staging", "prod").check(expect![[r#"
+        prod to ?, asked by c1: refused: prod ← staging ← prod is a circle: take one of them out of spec.promotion.from
+    "#]]);
+    from(Scene::new().commit("c1", "Promote-To: prod"), "prod", "prod").check(expect![[r#"
+        prod to ?, asked by c1: refused: prod ← prod is a circle: take one of them out of spec.promotion.from
+    "#]]);
+
+    let mut scene = Scene::new().commit("c1", "Promote-To: staging");
+    scene.environment("staging").promotion = Some(Promotion::default());
+    let input = Input { commits: &scene.commits, environments: &scene.environments, default_from: &[], now: at(0) };
+    let Ok(decisions) = decide(&input, &Line(vec![id("c1")]));
+    let expected = "staging has nothing to promote from: name an environment in spec.promotion.from".to_owned();
+    assert_eq!(decisions.requests[0].verdict, Verdict::Refused { why: expected });
+    scene.healthy("dev", "c1", 0).check(expect![[r#"
+        staging to c1, asked by c1: promote
+    "#]]);
+}
+
+#[test]
+fn a_promotion_commit_asks_for_nothing() {
+    let scene = Scene::new().commit("c1", "Promote-To: staging").healthy("dev", "c1", 0).apply("a");
+    let result = scene.commits.last().unwrap().clone();
+    let mut copied = Scene::new().healthy("dev", "c1", 0);
+    copied.commits.push(result);
+    copied.check(expect![""]);
+}
+
+/// The commits that the window takes, newest first.
+fn window(scene: &Scene) -> Vec<&str> {
+    let mut window = Window::new(&scene.environments);
+    let mut taken = Vec::new();
+    for commit in scene.commits.iter().rev() {
+        if !window.wants_more() {
+            break;
+        }
+        window.take(commit);
+        taken.push(commit.id.trim_end_matches('0'));
+    }
+    taken
+}
+
+#[test]
+fn how_far_back_to_read() {
+    let scene = Scene::new().commit("c1", "x").commit("c2", "Promote-To: staging\nPromote-To: prod").commit("c3", "x");
+    let scene = scene.healthy("dev", "c2", 0).apply("a").healthy("staging", "c2", 0).apply("b");
+    assert_eq!(window(&scene), ["b", "a", "c3", "c2"], "back to the request of the last results");
+    let scene = scene.by_hand("c5", "prod", "c1").by_hand("c6", "staging", "c1").commit("c7", "Promote-To: prod");
+    assert_eq!(window(&scene), ["c7", "c6", "c5"], "a pin moved by hand settles its environment");
+}
