@@ -1,1 +1,3 @@
 //! A real cluster, a real git server and the tests that run on them.
+
+pub mod cluster;
