@@ -22,6 +22,7 @@ pub use ownership::FIELD_MANAGER;
 pub use plan::{Doomed, Plan, PlanError, Policy, Released, plan};
 pub use waves::{Wave, kept_when_removed, wave};
 
+pub mod health;
 pub mod pin;
 pub mod promotion;
 pub mod trailers;
