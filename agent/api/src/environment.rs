@@ -227,7 +227,7 @@ fn yes() -> bool {
 }
 
 fn five_minutes() -> Duration {
-    std::time::Duration::from_secs(300).into()
+    std::time::Duration::from_mins(5).into()
 }
 
 fn thirty_seconds() -> Duration {

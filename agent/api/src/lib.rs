@@ -11,8 +11,8 @@ mod repository;
 
 pub use condition::{Reason, condition_type, set_condition};
 pub use environment::{
-    Drift, DriftPolicy, DriftRecord, Environment, EnvironmentSpec, EnvironmentStatus, ObjectCounts, Promotion, PromotionRecord, Prune,
-    RevisionRecord,
+    Drift, DriftPolicy, DriftRecord, Environment, EnvironmentSpec, EnvironmentStatus, ObjectCounts, Promotion,
+    PromotionRecord, Prune, RevisionRecord,
 };
 pub use reference::NameReference;
 pub use repository::{Author, Repository, RepositorySpec, RepositoryStatus, Webhook};

@@ -119,7 +119,7 @@ fn main() -> String {
 }
 
 fn one_minute() -> Duration {
-    std::time::Duration::from_secs(60).into()
+    std::time::Duration::from_mins(1).into()
 }
 
 fn author_name() -> String {

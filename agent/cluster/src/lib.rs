@@ -1,1 +1,22 @@
-//! The Kubernetes API as Plumb uses it: discovery, apply, watch, lease.
+//! The Kubernetes API as Plumb uses it: discovery, server-side apply, watches, status, events, the lease.
+//!
+//! Nothing here decides: what to send comes in as plain data of `plumb-delivery`, and what the API server says goes out as such.
+
+mod apply;
+mod connect;
+mod error;
+mod events;
+mod inventory;
+mod kinds;
+mod lease;
+mod observe;
+mod resources;
+mod watch;
+
+pub use connect::Cluster;
+pub use error::{Class, Error};
+pub use events::{Notice, Recorder};
+pub use kinds::Kind;
+pub use lease::{Leadership, lead};
+pub use resources::{ResourceEvent, SecretData, watch_resources};
+pub use watch::Watches;

@@ -1,8 +1,8 @@
 //! What is known of a live object, in a few bytes.
 
-use serde_json::Value;
+use jiff::Timestamp;
 
-use crate::{Desired, Digest, ObjectId, manifest, object::string_at, ownership, ownership::FieldsEntry};
+use crate::{Desired, Digest, ObjectId, ownership, ownership::FieldsEntry};
 
 /// Stands for all fields of an object that is gone.
 pub const DELETED: &str = "<deleted>";
@@ -41,6 +41,8 @@ pub struct Live {
     pub agrees_with: Option<Digest>,
     /// The digest in its annotation: what was applied last.
     pub applied: Option<Digest>,
+    /// When the API server last answered a request of ours on it.
+    pub answered: Option<Timestamp>,
 }
 
 /// A live object that no longer is as we applied it.
@@ -75,6 +77,7 @@ pub fn observe(
         ownership,
         agrees_with: None,
         applied: observation.applied,
+        answered: previous.and_then(|previous| previous.answered),
     };
     // Status updates are most of all events, and they leave our entry alone.
     if let Some(previous) = previous
@@ -129,7 +132,7 @@ pub fn gone(
 
 /// Takes in the answer to our own apply: by definition the object agrees with what we sent.
 #[must_use]
-pub fn applied(observation: &Observation, desired: &Desired) -> Live {
+pub fn applied(observation: &Observation, desired: &Desired, now: Timestamp) -> Live {
     Live {
         uid: observation.uid.clone(),
         resource_version: observation.resource_version,
@@ -138,40 +141,13 @@ pub fn applied(observation: &Observation, desired: &Desired) -> Live {
         ownership: ownership::fingerprint(&observation.entries),
         agrees_with: Some(desired.digest),
         applied: Some(desired.digest),
+        answered: Some(now),
     }
-}
-
-/// Reads an observation from an object or its metadata, given its identity.
-///
-/// `None` when it lacks a uid or a resource version, which every object of an API server has.
-#[must_use]
-pub fn observation(id: ObjectId, metadata: &Value) -> Option<Observation> {
-    let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    Some(Observation {
-        id,
-        uid: string_at(metadata, &["uid"])?.to_owned(),
-        resource_version: string_at(metadata, &["resourceVersion"])?.parse().ok()?,
-        terminating: metadata.get("deletionTimestamp").is_some_and(|time| !time.is_null()),
-        applied: string_at(metadata, &["annotations", manifest::DIGEST_ANNOTATION]).and_then(Digest::from_hex),
-        entries: metadata
-            .get("managedFields")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .map(|entry| FieldsEntry {
-                manager: text(entry, "manager"),
-                operation: text(entry, "operation"),
-                subresource: text(entry, "subresource"),
-                time: text(entry, "time"),
-                fields: entry.get("fieldsV1").cloned().unwrap_or_default(),
-            })
-            .collect(),
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::Wave;
@@ -222,7 +198,7 @@ mod tests {
     #[test]
     fn a_status_update_changes_nothing() {
         let desired = desired(2);
-        let live = applied(&seen(1, &desired, vec![ours()]), &desired);
+        let live = applied(&seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
         let status = entry("kube-controller-manager", "Update", json!({"f:status": {}}));
         let (live, drift) = observe(Some(&live), &seen(2, &desired, vec![ours(), status]), Some(&desired)).unwrap();
         assert_eq!((live.agrees_with, drift), (Some(desired.digest), None));
@@ -231,7 +207,7 @@ mod tests {
     #[test]
     fn a_field_taken_by_another_is_a_drift_with_its_writer() {
         let desired = desired(2);
-        let live = applied(&seen(1, &desired, vec![ours()]), &desired);
+        let live = applied(&seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
         let entries =
             vec![entry("plumb", "Apply", json!({})), entry("kubectl", "Update", json!({"f:spec": {"f:replicas": {}}}))];
         let (live, drift) = observe(Some(&live), &seen(2, &desired, entries), Some(&desired)).unwrap();
@@ -252,7 +228,7 @@ mod tests {
     #[test]
     fn an_older_event_is_passed_over() {
         let desired = desired(2);
-        let live = applied(&seen(5, &desired, vec![ours()]), &desired);
+        let live = applied(&seen(5, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
         assert_eq!(observe(Some(&live), &seen(4, &desired, vec![]), Some(&desired)), None);
         assert_eq!(gone(Some(&live), &seen(4, &desired, vec![]), Some(&desired)), None);
     }
@@ -260,7 +236,7 @@ mod tests {
     #[test]
     fn a_deleted_object_is_a_drift_unless_nobody_wants_it() {
         let desired = desired(2);
-        let live = applied(&seen(5, &desired, vec![ours()]), &desired);
+        let live = applied(&seen(5, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
         let (_, drift) = gone(Some(&live), &seen(6, &desired, vec![]), Some(&desired)).unwrap();
         assert_eq!(drift.unwrap().fields, [DELETED]);
         assert_eq!(gone(Some(&live), &seen(6, &desired, vec![]), None).unwrap().1, None);

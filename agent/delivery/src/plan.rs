@@ -156,6 +156,7 @@ mod tests {
             ownership: Some(digest),
             agrees_with: Some(digest),
             applied: Some(digest),
+            answered: None,
         };
         let objects = &manifests.objects;
         (

@@ -1,0 +1,134 @@
+//! Writing objects: server-side apply and delete.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use kube::{
+    Api,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, PropagationPolicy, ValidationDirective},
+    core::PartialObjectMeta,
+};
+use plumb_delivery::{Desired, Doomed, FIELD_MANAGER, Observation, Scope, split_api_version};
+use serde_json::Value;
+
+use crate::{Class, Cluster, Error, Kind, observe::observation};
+
+/// How long one request may take. The API server itself gives up after a minute.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+impl Cluster {
+    /// Applies an object as the field manager `plumb`, and takes over the fields that others own.
+    ///
+    /// Only the metadata of the result is asked for. Fields that the API server does not know are an error, as with `kubectl apply`.
+    /// What may go away by itself (429, 5xx, a lost connection) is tried a few times.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn apply(&self, desired: &Desired) -> Result<Observation, Error> {
+        let api: Api<DynamicObject> = self.api(desired)?;
+        let parameters = PatchParams {
+            field_validation: Some(ValidationDirective::Strict),
+            ..PatchParams::apply(FIELD_MANAGER).force()
+        };
+        let attempt = || async {
+            let patch = Patch::Apply(&desired.body);
+            let request = api.patch_metadata(&desired.id.name, &parameters, &patch);
+            let answer: PartialObjectMeta<DynamicObject> = bounded(desired, request).await?;
+            observation(&desired.id.group_kind(), answer.metadata).ok_or_else(|| Error::Malformed {
+                what: desired.id.to_string(),
+                message: "the API server's answer lacks uid or resourceVersion".into(),
+            })
+        };
+        attempt.retry(backoff()).when(|error| error.class() == Class::Transient).await
+    }
+
+    /// What an apply would make of the object, without doing it, and the object as it is now.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn dry_run(&self, desired: &Desired) -> Result<(Option<Value>, Value), Error> {
+        let api: Api<DynamicObject> = self.api(desired)?;
+        let live = bounded(desired, api.get_opt(&desired.id.name)).await?;
+        let parameters = PatchParams {
+            field_validation: Some(ValidationDirective::Strict),
+            ..PatchParams::apply(FIELD_MANAGER).force()
+        }
+        .dry_run();
+        let merged = bounded(desired, api.patch(&desired.id.name, &parameters, &Patch::Apply(&desired.body))).await?;
+        let value = |object: DynamicObject| {
+            serde_json::to_value(object)
+                .map_err(|error| Error::Malformed { what: desired.id.to_string(), message: error.to_string() })
+        };
+        Ok((live.map(value).transpose()?, value(merged)?))
+    }
+
+    /// Deletes this very object, if it is still there; its dependents are collected in the background.
+    ///
+    /// # Errors
+    /// What the API server said. That it is gone already, or that another one took its name, is no error.
+    pub async fn delete(&self, doomed: &Doomed) -> Result<(), Error> {
+        let Some(kind) = self.kind(&doomed.id.group_kind(), None) else {
+            // Without its kind the object can't exist any more.
+            return Ok(());
+        };
+        let api: Api<DynamicObject> = self.api_of(&kind, doomed.id.namespace.as_deref());
+        let parameters = DeleteParams {
+            propagation_policy: Some(PropagationPolicy::Background),
+            preconditions: Some(Preconditions { uid: Some(doomed.uid.clone()), resource_version: None }),
+            ..DeleteParams::default()
+        };
+        let attempt = || async {
+            match tokio::time::timeout(DEADLINE, api.delete(&doomed.id.name, &parameters)).await {
+                Ok(Ok(_)) => Ok(()),
+                // 409 says that the uid is another's: the object of the inventory is gone.
+                Ok(Err(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => Ok(()),
+                Ok(Err(error)) => Err(Error::on(&doomed.id, error)),
+                Err(_) => Err(timed_out(&doomed.id.to_string())),
+            }
+        };
+        attempt.retry(backoff()).when(|error| error.class() == Class::Transient).await
+    }
+
+    fn api(&self, desired: &Desired) -> Result<Api<DynamicObject>, Error> {
+        let version = split_api_version(&desired.api_version).1;
+        let kind = self.kind(&desired.id.group_kind(), Some(version)).ok_or_else(|| Error::Refused {
+            id: Box::new(desired.id.clone()),
+            code: 404,
+            message: format!("the cluster no longer knows {} in {}", desired.id.kind, desired.api_version),
+        })?;
+        Ok(self.api_of(&kind, desired.id.namespace.as_deref()))
+    }
+
+    pub(crate) fn api_of(&self, kind: &Kind, namespace: Option<&str>) -> Api<DynamicObject> {
+        match (kind.scope, namespace) {
+            (Scope::Namespaced, Some(namespace)) => {
+                Api::namespaced_with(self.client.clone(), namespace, &kind.resource)
+            }
+            _ => Api::all_with(self.client.clone(), &kind.resource),
+        }
+    }
+}
+
+/// Three more attempts within about a second; a longer outage is for the reconcile to wait out.
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_factor(4.0)
+        .with_max_times(3)
+        .with_jitter()
+}
+
+async fn bounded<T>(desired: &Desired, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
+    match tokio::time::timeout(DEADLINE, request).await {
+        Ok(result) => result.map_err(|error| Error::on(&desired.id, error)),
+        Err(_) => Err(timed_out(&desired.id.to_string())),
+    }
+}
+
+fn timed_out(what: &str) -> Error {
+    Error::Request {
+        what: what.to_owned(),
+        code: None,
+        message: format!("the API server did not answer within {} s", DEADLINE.as_secs()),
+    }
+}

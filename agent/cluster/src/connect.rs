@@ -1,0 +1,49 @@
+//! The connection to one cluster.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::{Client, Config};
+
+use crate::{Error, Watches, kinds::Kinds};
+
+/// From this minor version on, lists are streamed by default (KEP-3157).
+const STREAMING_LISTS: u32 = 34;
+
+/// One cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    pub(crate) client: Client,
+    pub(crate) kinds: Arc<Kinds>,
+    watches: Watches,
+}
+
+impl Cluster {
+    /// Connects with `KUBECONFIG` or `~/.kube/config`, else with the service account of the pod.
+    ///
+    /// # Errors
+    /// When there is no configuration, or the API server does not answer.
+    pub async fn connect() -> Result<Self, Error> {
+        let mut config = Config::infer().await.map_err(|error| Error::Config(error.to_string()))?;
+        config.connect_timeout = Some(Duration::from_secs(10));
+        let client = Client::try_from(config).map_err(|error| Error::Config(error.to_string()))?;
+        let version = client
+            .apiserver_version()
+            .await
+            .map_err(|error| Error::request("asking the API server for its version", error))?;
+        let minor: u32 = version.minor.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
+        let watches = Watches::new(client.clone(), minor >= STREAMING_LISTS);
+        Ok(Self { kinds: Arc::new(Kinds::new(client.clone())), client, watches })
+    }
+
+    /// The client, for typed requests.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The watches that all environments share.
+    #[must_use]
+    pub fn watches(&self) -> &Watches {
+        &self.watches
+    }
+}

@@ -1,0 +1,148 @@
+//! What can go wrong between us and the API server.
+
+use kube::core::Status;
+use plumb_delivery::ObjectId;
+
+/// What to do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Somebody must change something; trying again is of no use before.
+    Config,
+    /// It may go away by itself.
+    Transient,
+    /// A defect.
+    Internal,
+}
+
+/// What can go wrong between us and the API server.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No usable kubeconfig or service account.
+    #[error("no cluster to connect to: {0}; set KUBECONFIG, or run in a pod with a service account")]
+    Config(String),
+    /// The API server refused a request on an object.
+    #[error("{id}: {message}")]
+    Refused {
+        /// The object.
+        id: Box<ObjectId>,
+        /// HTTP status.
+        code: u16,
+        /// What the API server said, without the values of Secrets.
+        message: String,
+    },
+    /// A request did not come through.
+    #[error("{what}: {message}")]
+    Request {
+        /// What was tried.
+        what: String,
+        /// HTTP status, if there was an answer.
+        code: Option<u16>,
+        /// What went wrong.
+        message: String,
+    },
+    /// What the cluster keeps can't be understood.
+    #[error("{what}: {message}")]
+    Malformed {
+        /// What was read.
+        what: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+impl Error {
+    /// What to do about it.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Config(_) | Self::Malformed { .. } => Class::Config,
+            Self::Refused { code, .. } | Self::Request { code: Some(code), .. } => match code {
+                408 | 409 | 410 | 429 | 500.. => Class::Transient,
+                _ => Class::Config,
+            },
+            Self::Request { code: None, .. } => Class::Transient,
+        }
+    }
+
+    /// HTTP status of the answer, if there was one.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Refused { code, .. } => Some(*code),
+            Self::Request { code, .. } => *code,
+            Self::Config(_) | Self::Malformed { .. } => None,
+        }
+    }
+
+    pub(crate) fn on(id: &ObjectId, error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => {
+                Self::Refused { id: Box::new(id.clone()), code: status.code, message: message(id, &status) }
+            }
+            other => Self::request(format!("request for {id}"), other),
+        }
+    }
+
+    pub(crate) fn request(what: impl Into<String>, error: kube::Error) -> Self {
+        let what = what.into();
+        match error {
+            kube::Error::Api(status) => Self::Request { what, code: Some(status.code), message: status.message },
+            other => Self::Request { what, code: None, message: chain(&other) },
+        }
+    }
+}
+
+/// The API server quotes invalid values in its messages, so of a Secret only the names of the fields are told.
+fn message(id: &ObjectId, status: &Status) -> String {
+    if id.group.is_empty() && id.kind == "Secret" {
+        let fields: Vec<_> = status
+            .details
+            .iter()
+            .flat_map(|details| &details.causes)
+            .map(|cause| cause.field.as_str())
+            .filter(|field| !field.is_empty())
+            .collect();
+        let fields = if fields.is_empty() { String::new() } else { format!(" (fields: {})", fields.join(", ")) };
+        return format!(
+            "the API server refused it with {} {}{fields}; its words are left out, for they may quote the secret",
+            status.code, status.reason
+        );
+    }
+    status.message.clone()
+}
+
+/// An error with its causes, for the outermost of the client's errors rarely says what happened.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_secret_is_not_quoted() {
+        let id =
+            ObjectId { group: String::new(), kind: "Secret".into(), namespace: Some("shop".into()), name: "db".into() };
+        let status: Status = serde_json::from_value(serde_json::json!({
+            "code": 422, "reason": "Invalid", "message": "Secret \"db\" is invalid: data[a b]: Invalid value: \"hunter2\"",
+            "details": {"causes": [{"field": "data[a b]", "message": "Invalid value: \"hunter2\"", "reason": "FieldValueInvalid"}]},
+        }))
+        .unwrap();
+        let error = Error::on(&id, kube::Error::Api(Box::new(status)));
+        assert_eq!(
+            error.to_string(),
+            "Secret shop/db: the API server refused it with 422 Invalid (fields: data[a b]); its words are left out, for they may quote the secret"
+        );
+        assert_eq!(error.class(), Class::Config);
+    }
+}

@@ -1,0 +1,134 @@
+//! Our own custom resources and the Secrets that they name.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use futures::{Stream, StreamExt as _};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, Resource, ResourceExt as _,
+    api::{Patch, PatchParams},
+    runtime::{WatchStreamExt as _, watcher, watcher::Event},
+};
+use plumb_delivery::FIELD_MANAGER;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+
+use crate::{Cluster, Error};
+
+/// What a watch of custom resources says.
+#[derive(Debug)]
+pub enum ResourceEvent<K> {
+    /// The watch starts anew: what is not named before [`ResourceEvent::Synced`] is gone.
+    Restarted,
+    /// It is there, or changed.
+    Changed(Box<K>),
+    /// It is gone.
+    Deleted(Box<K>),
+    /// All that exists has been named.
+    Synced,
+    /// The watch failed, and is tried again.
+    Failed(String),
+}
+
+/// Watches the custom resources of a kind, in one namespace or in all, for ever.
+pub fn watch_resources<K>(
+    cluster: &Cluster,
+    namespace: Option<&str>,
+) -> impl Stream<Item = ResourceEvent<K>> + Send + use<K>
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + fmt::Debug
+        + Send
+        + 'static,
+{
+    let client = cluster.client.clone();
+    let api: Api<K> =
+        namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
+    let backoff = backon::ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(10))
+        .with_jitter()
+        .without_max_times();
+    watcher(api, watcher::Config::default()).backoff(watcher::ExponentialBackoff::from(backoff)).map(
+        |event| match event {
+            Ok(Event::Init) => ResourceEvent::Restarted,
+            Ok(Event::Apply(resource) | Event::InitApply(resource)) => ResourceEvent::Changed(Box::new(resource)),
+            Ok(Event::Delete(resource)) => ResourceEvent::Deleted(Box::new(resource)),
+            Ok(Event::InitDone) => ResourceEvent::Synced,
+            Err(error) => ResourceEvent::Failed(format!("watching {}: {error}", K::plural(&()))),
+        },
+    )
+}
+
+/// The data of a Secret; never shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretData(BTreeMap<String, Vec<u8>>);
+
+impl SecretData {
+    /// The bytes under a key.
+    #[must_use]
+    pub fn bytes(&self, key: &str) -> Option<&[u8]> {
+        self.0.get(key).map(Vec::as_slice)
+    }
+
+    /// The text under a key, without the line break that editors leave at the end.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<String> {
+        let text = std::str::from_utf8(self.bytes(key)?).ok()?;
+        Some(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+impl fmt::Debug for SecretData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Cluster {
+    /// Reads a Secret.
+    ///
+    /// # Errors
+    /// When it isn't there or may not be read.
+    pub async fn secret(&self, namespace: &str, name: &str) -> Result<SecretData, Error> {
+        let secret = Api::<Secret>::namespaced(self.client.clone(), namespace)
+            .get(name)
+            .await
+            .map_err(|error| Error::request(format!("reading Secret {namespace}/{name}"), error))?;
+        Ok(SecretData(secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect()))
+    }
+
+    /// Writes the status of one of our custom resources: what is left out goes.
+    ///
+    /// # Errors
+    /// When the API server refuses or does not answer. That the resource is gone is no error.
+    pub async fn write_status<K, S>(&self, resource: &K, status: &S) -> Result<(), Error>
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + fmt::Debug,
+        S: Serialize,
+    {
+        let namespace = resource.namespace().unwrap_or_default();
+        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
+        // With the uid the API server refuses to make a new resource of what was deleted meanwhile.
+        let body = json!({
+            "apiVersion": K::api_version(&()), "kind": K::kind(&()),
+            "metadata": {"name": resource.name_any(), "uid": resource.uid()}, "status": status,
+        });
+        match api
+            .patch_status(&resource.name_any(), &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&body))
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+            Err(error) => Err(Error::request(
+                format!("writing the status of {} {namespace}/{}", K::kind(&()), resource.name_any()),
+                error,
+            )),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! One watch per kind for all environments.
+//!
+//! Only objects with an owner's label are watched, and only their metadata where the kind has no health of its own. Nothing is cached here: each event goes to
+//! the environment that the labels name, which keeps a few bytes of it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{Stream, StreamExt as _, stream::BoxStream};
+use jiff::Timestamp;
+use kube::{
+    Api, Client,
+    api::{DynamicObject, ListParams},
+    core::{ApiResource, PartialObjectMeta},
+    runtime::{WatchStreamExt as _, watcher, watcher::Event},
+};
+use plumb_delivery::{ENVIRONMENT_LABEL, GroupKind, Owner, Seen, WatchEvent, health};
+use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::{
+    Kind,
+    observe::{observation, owner},
+};
+
+/// The watches that all environments share.
+#[derive(Clone)]
+pub struct Watches(Arc<Shared>);
+
+struct Shared {
+    client: Client,
+    streaming: bool,
+    kinds: Mutex<HashMap<GroupKind, UnboundedSender<Subscriber>>>,
+}
+
+struct Subscriber {
+    owner: Owner,
+    events: UnboundedSender<WatchEvent>,
+}
+
+/// An object as a watch brings it, whole or not.
+struct Item {
+    metadata: kube::core::ObjectMeta,
+    object: Option<Value>,
+}
+
+impl Watches {
+    pub(crate) fn new(client: Client, streaming: bool) -> Self {
+        Self(Arc::new(Shared { client, streaming, kinds: Mutex::default() }))
+    }
+
+    /// Sends all events of a kind's objects that belong to `owner`, beginning with those that exist, until the receiver is dropped.
+    pub fn subscribe(&self, kind: &Kind, owner: Owner, events: UnboundedSender<WatchEvent>) {
+        let mut kinds = self.0.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let group_kind = kind.group_kind();
+        let mut subscriber = Subscriber { owner, events };
+        if let Some(running) = kinds.get(&group_kind) {
+            match running.send(subscriber) {
+                Ok(()) => return,
+                Err(refused) => subscriber = refused.0,
+            }
+        }
+        let (sender, receiver) = unbounded_channel();
+        kinds.insert(group_kind, sender);
+        let task = KindWatch {
+            client: self.0.client.clone(),
+            resource: kind.resource.clone(),
+            kind: kind.group_kind(),
+            streaming: self.0.streaming,
+            subscribers: HashMap::from([(subscriber.owner, subscriber.events)]),
+        };
+        tokio::spawn(task.run(receiver));
+    }
+}
+
+struct KindWatch {
+    client: Client,
+    resource: ApiResource,
+    kind: GroupKind,
+    streaming: bool,
+    subscribers: HashMap<Owner, UnboundedSender<WatchEvent>>,
+}
+
+impl KindWatch {
+    async fn run(mut self, mut joining: UnboundedReceiver<Subscriber>) {
+        let mut events = self.stream();
+        let mut synced = false;
+        let mut waiting: Vec<Subscriber> = Vec::new();
+        loop {
+            tokio::select! {
+                Some(subscriber) = joining.recv() => {
+                    waiting.push(subscriber);
+                    while let Ok(subscriber) = joining.try_recv() {
+                        waiting.push(subscriber);
+                    }
+                }
+                Some(event) = events.next() => match event {
+                    Ok(event) => {
+                        synced = match &event { Event::Init => false, Event::InitDone => true, _ => synced };
+                        self.dispatch(event);
+                    }
+                    Err(error) => {
+                        let why = describe(&error);
+                        self.broadcast(|kind| WatchEvent::Failed(kind, why.clone()));
+                    }
+                },
+                else => return,
+            }
+            // Whoever comes after the first list gets a list of its own, in between two events, so that no change is lost or seen twice.
+            if synced && !waiting.is_empty() {
+                let joined: Vec<_> = waiting
+                    .drain(..)
+                    .map(|subscriber| {
+                        self.subscribers.insert(subscriber.owner.clone(), subscriber.events);
+                        subscriber.owner
+                    })
+                    .collect();
+                if !self.introduce(&joined).await {
+                    // A new stream lists for everybody, and waits between attempts.
+                    events = self.stream();
+                    synced = false;
+                }
+            }
+            self.subscribers.retain(|_, events| !events.is_closed());
+        }
+    }
+
+    fn stream(&self) -> BoxStream<'static, watcher::Result<Event<Item>>> {
+        let mut config = watcher::Config::default().labels(ENVIRONMENT_LABEL);
+        if self.streaming {
+            config = config.streaming_lists();
+        }
+        let backoff = backon::ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(10))
+            .with_jitter()
+            .without_max_times();
+        if health::needs_status(&self.kind.group, &self.kind.kind) {
+            let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
+            items(watcher(api, config).backoff(watcher::ExponentialBackoff::from(backoff)), whole)
+        } else {
+            let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(self.client.clone(), &self.resource);
+            items(watcher(api, config).backoff(watcher::ExponentialBackoff::from(backoff)), |partial| Item {
+                metadata: partial.metadata,
+                object: None,
+            })
+        }
+    }
+
+    fn dispatch(&self, event: Event<Item>) {
+        match event {
+            Event::Init => {
+                let at = Timestamp::now();
+                self.broadcast(|kind| WatchEvent::Restarted(kind, at));
+            }
+            Event::InitDone => self.broadcast(WatchEvent::Synced),
+            Event::InitApply(item) | Event::Apply(item) => self.seen(item, None),
+            Event::Delete(item) => {
+                let Some(events) = owner(&item.metadata).and_then(|owner| self.subscribers.get(&owner)) else { return };
+                if let Some(observation) = observation(&self.kind, item.metadata) {
+                    // A closed receiver is an environment that went away; it is forgotten right after.
+                    let _ = events.send(WatchEvent::Gone(Box::new(observation)));
+                }
+            }
+        }
+    }
+
+    fn seen(&self, item: Item, only: Option<&[Owner]>) {
+        let Some(owner) = owner(&item.metadata) else { return };
+        if only.is_some_and(|only| !only.contains(&owner)) {
+            return;
+        }
+        let Some(events) = self.subscribers.get(&owner) else { return };
+        if let Some(observation) = observation(&self.kind, item.metadata) {
+            let _ = events.send(WatchEvent::Seen(Box::new(Seen { observation, object: item.object })));
+        }
+    }
+
+    fn broadcast(&self, event: impl Fn(GroupKind) -> WatchEvent) {
+        for events in self.subscribers.values() {
+            let _ = events.send(event(self.kind.clone()));
+        }
+    }
+
+    async fn introduce(&self, joined: &[Owner]) -> bool {
+        let send = |event: &dyn Fn() -> WatchEvent| {
+            for events in joined.iter().filter_map(|owner| self.subscribers.get(owner)) {
+                let _ = events.send(event());
+            }
+        };
+        let at = Timestamp::now();
+        let parameters = match joined {
+            [one] => ListParams::default().labels(&format!("{ENVIRONMENT_LABEL}={}", one.name)),
+            _ => ListParams::default().labels(ENVIRONMENT_LABEL),
+        };
+        let listed = if health::needs_status(&self.kind.group, &self.kind.kind) {
+            let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
+            api.list(&parameters).await.map(|list| list.items.into_iter().map(whole).collect::<Vec<_>>())
+        } else {
+            let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
+            api.list_metadata(&parameters).await.map(|list| {
+                list.items.into_iter().map(|partial| Item { metadata: partial.metadata, object: None }).collect()
+            })
+        };
+        match listed {
+            Ok(items) => {
+                send(&|| WatchEvent::Restarted(self.kind.clone(), at));
+                for item in items {
+                    self.seen(item, Some(joined));
+                }
+                send(&|| WatchEvent::Synced(self.kind.clone()));
+                true
+            }
+            Err(error) => {
+                let why = crate::Error::request("list", error).to_string();
+                send(&|| WatchEvent::Failed(self.kind.clone(), why.clone()));
+                false
+            }
+        }
+    }
+}
+
+fn whole(mut object: DynamicObject) -> Item {
+    let managed_fields = object.metadata.managed_fields.take();
+    let value = serde_json::to_value(&object).ok();
+    // The health rules read the object, and not who owns which of its fields.
+    object.metadata.managed_fields = managed_fields;
+    Item { metadata: object.metadata, object: value }
+}
+
+fn items<K: Send + 'static>(
+    stream: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+    item: impl Fn(K) -> Item + Send + 'static,
+) -> BoxStream<'static, watcher::Result<Event<Item>>> {
+    stream
+        .map(move |event| {
+            event.map(|event| match event {
+                Event::Apply(object) => Event::Apply(item(object)),
+                Event::Delete(object) => Event::Delete(item(object)),
+                Event::InitApply(object) => Event::InitApply(item(object)),
+                Event::Init => Event::Init,
+                Event::InitDone => Event::InitDone,
+            })
+        })
+        .boxed()
+}
+
+fn describe(error: &watcher::Error) -> String {
+    let source: &dyn std::error::Error = error;
+    std::iter::successors(Some(source), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
+}

@@ -1,0 +1,301 @@
+//! What the watches of one environment have said so far.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    Desired, Drift, GroupKind, Live, Manifests, ObjectId, Observation,
+    health::{self, Health, HealthStatus},
+    live,
+};
+
+/// What a watch says to an environment.
+#[derive(Clone, Debug)]
+pub enum WatchEvent {
+    /// All objects of the kind follow, as they were at this time or later: what is not named before [`WatchEvent::Synced`] is gone.
+    Restarted(GroupKind, Timestamp),
+    /// An object is there, or changed.
+    Seen(Box<Seen>),
+    /// An object is gone, or no longer carries the labels of its owner.
+    Gone(Box<Observation>),
+    /// All objects of the kind have been named.
+    Synced(GroupKind),
+    /// The kind can't be watched now; it is tried again.
+    Failed(GroupKind, String),
+}
+
+/// An object that a watch named.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Its metadata.
+    pub observation: Observation,
+    /// The whole object, without `managedFields`, for kinds whose health shows in it.
+    pub object: Option<Value>,
+}
+
+/// How far the watch of a kind is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watching {
+    /// Asked for, and nothing was said yet.
+    Asked,
+    /// The list is coming in since the given time; these objects were named.
+    Listing(Timestamp, BTreeSet<ObjectId>),
+    /// All that exists is known.
+    Synced,
+    /// It can't be watched now, for this reason.
+    Failed(String),
+}
+
+/// What the watches of one environment have said so far.
+#[derive(Clone, Debug, Default)]
+pub struct Watched {
+    live: BTreeMap<ObjectId, Live>,
+    health: BTreeMap<ObjectId, (u64, Health)>,
+    kinds: BTreeMap<GroupKind, Watching>,
+}
+
+impl Watched {
+    /// The objects that carry the labels of the environment.
+    #[must_use]
+    pub fn live(&self) -> &BTreeMap<ObjectId, Live> {
+        &self.live
+    }
+
+    /// How far the watch of a kind is; `None` when nobody asked for it.
+    #[must_use]
+    pub fn watching(&self, kind: &GroupKind) -> Option<&Watching> {
+        self.kinds.get(kind)
+    }
+
+    /// Notes that a kind was asked for.
+    pub fn asked(&mut self, kind: GroupKind) {
+        self.kinds.entry(kind).or_insert(Watching::Asked);
+    }
+
+    /// Takes in what a watch says, and returns the drifts that it shows.
+    pub fn absorb(&mut self, event: WatchEvent, manifests: Option<&Manifests>, now: Timestamp) -> Vec<Drift> {
+        let desired = |id: &ObjectId| manifests.and_then(|manifests| manifests.objects.get(id));
+        match event {
+            WatchEvent::Restarted(kind, at) => {
+                self.kinds.insert(kind, Watching::Listing(at, BTreeSet::new()));
+                Vec::new()
+            }
+            WatchEvent::Failed(kind, why) => {
+                // A watch that failed after its list is picked up where it broke off, so what is known stays true.
+                if !matches!(self.kinds.get(&kind), Some(Watching::Synced)) {
+                    self.kinds.insert(kind, Watching::Failed(why));
+                }
+                Vec::new()
+            }
+            WatchEvent::Seen(seen) => self.seen(&seen, &desired, now).into_iter().collect(),
+            WatchEvent::Gone(observation) => {
+                let Some((live, drift)) =
+                    live::gone(self.live.get(&observation.id), &observation, desired(&observation.id))
+                else {
+                    return Vec::new();
+                };
+                self.lost(observation.id, live, drift.is_some());
+                drift.into_iter().collect()
+            }
+            WatchEvent::Synced(kind) => self.synced(&kind, &desired),
+        }
+    }
+
+    fn seen<'a>(
+        &mut self,
+        seen: &Seen,
+        desired: &impl Fn(&ObjectId) -> Option<&'a Desired>,
+        now: Timestamp,
+    ) -> Option<Drift> {
+        let id = seen.observation.id.clone();
+        if let Some(Watching::Listing(_, named)) = self.kinds.get_mut(&id.group_kind()) {
+            named.insert(id.clone());
+        }
+        let (live, drift) = live::observe(self.live.get(&id), &seen.observation, desired(&id))?;
+        if let Some(object) = &seen.object {
+            self.health.insert(id.clone(), (live.resource_version, health::assess(object, now)));
+        }
+        self.live.insert(id, live);
+        drift
+    }
+
+    fn synced<'a>(&mut self, kind: &GroupKind, desired: &impl Fn(&ObjectId) -> Option<&'a Desired>) -> Vec<Drift> {
+        let Some(Watching::Listing(since, named)) = self.kinds.insert(kind.clone(), Watching::Synced) else {
+            return Vec::new();
+        };
+        // What a request of ours made after the list was taken is not in it, and not gone either.
+        let missing = |id: &ObjectId, live: &Live| {
+            id.group == kind.group
+                && id.kind == kind.kind
+                && !live.deleted
+                && !named.contains(id)
+                && live.answered.is_none_or(|answered| answered < since)
+        };
+        let gone: Vec<_> = self
+            .live
+            .iter()
+            .filter(|(id, live)| missing(id, live))
+            .map(|(id, live)| (id.clone(), live.clone()))
+            .collect();
+        let mut drifts = Vec::new();
+        for (id, live) in gone {
+            let wanted = desired(&id).is_some();
+            if wanted {
+                drifts.push(Drift { id: id.clone(), fields: vec![live::DELETED.into()], writer: None });
+            }
+            self.lost(id, Live { deleted: true, ownership: None, agrees_with: None, ..live }, wanted);
+        }
+        drifts
+    }
+
+    /// A deleted object is remembered only while it is wanted.
+    fn lost(&mut self, id: ObjectId, live: Live, wanted: bool) {
+        self.health.remove(&id);
+        if wanted {
+            self.live.insert(id, live);
+        } else {
+            self.live.remove(&id);
+        }
+    }
+
+    /// Takes in the answer to an apply of ours.
+    pub fn applied(&mut self, observation: &Observation, desired: &Desired, now: Timestamp) {
+        self.live.insert(desired.id.clone(), live::applied(observation, desired, now));
+    }
+
+    /// The health of an object of the environment.
+    ///
+    /// After an apply that changed the object its health is open until a watch shows it again, so a new revision is never called healthy for what its
+    /// predecessor was.
+    #[must_use]
+    pub fn health(&self, id: &ObjectId) -> Health {
+        let progressing = |message: &str| Health { status: HealthStatus::Progressing, message: message.into() };
+        let Some(live) = self.live.get(id).filter(|live| !live.deleted) else {
+            return progressing("does not exist yet");
+        };
+        if live.terminating {
+            return progressing("is being deleted");
+        }
+        if !health::needs_status(&id.group, &id.kind) {
+            return Health { status: HealthStatus::Healthy, message: String::new() };
+        }
+        match self.health.get(id) {
+            Some((version, health)) if *version >= live.resource_version => health.clone(),
+            _ => progressing("its controller has not seen the change yet"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Digest, Owner, Scope, ownership::FieldsEntry, prepare};
+
+    const KIND: &str = "ConfigMap";
+
+    fn kind() -> GroupKind {
+        GroupKind { group: String::new(), kind: KIND.into() }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn manifests() -> Manifests {
+        let value = json!({"apiVersion": "v1", "kind": KIND, "metadata": {"name": "a"}, "data": {"k": "v"}});
+        let owner = Owner { namespace: "plumb-system".into(), name: "dev".into() };
+        prepare([(&value, "a.yaml")], &owner, |_, _| Some(Scope::Namespaced)).0
+    }
+
+    fn observation(desired: &Desired, version: u64) -> Observation {
+        Observation {
+            id: desired.id.clone(),
+            uid: "u".into(),
+            resource_version: version,
+            terminating: false,
+            applied: Some(desired.digest),
+            entries: vec![FieldsEntry {
+                manager: "plumb".into(),
+                operation: "Apply".into(),
+                subresource: String::new(),
+                time: "t".into(),
+                fields: json!({"f:data": {}, "f:metadata": {"f:labels": {}, "f:annotations": {}}}),
+            }],
+        }
+    }
+
+    fn listed(watched: &mut Watched, manifests: &Manifests, names: bool, since: i64) -> Vec<Drift> {
+        let desired = manifests.objects.values().next().unwrap();
+        let mut drifts = watched.absorb(WatchEvent::Restarted(kind(), at(since)), Some(manifests), at(since));
+        if names {
+            let seen = Seen { observation: observation(desired, 5), object: None };
+            drifts.extend(watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(manifests), at(since)));
+        }
+        drifts.extend(watched.absorb(WatchEvent::Synced(kind()), Some(manifests), at(since)));
+        drifts
+    }
+
+    #[test]
+    fn what_a_list_names_agrees_and_is_healthy() {
+        let manifests = manifests();
+        let mut watched = Watched::default();
+        assert_eq!(listed(&mut watched, &manifests, true, 1), []);
+        let id = manifests.objects.keys().next().unwrap();
+        assert!(watched.live()[id].agrees_with.is_some());
+        assert_eq!(watched.health(id).status, HealthStatus::Healthy);
+        assert_eq!(watched.watching(&kind()), Some(&Watching::Synced));
+    }
+
+    #[test]
+    fn what_a_later_list_no_longer_names_is_gone() {
+        let manifests = manifests();
+        let mut watched = Watched::default();
+        listed(&mut watched, &manifests, true, 1);
+        let drifts = listed(&mut watched, &manifests, false, 2);
+        assert_eq!(drifts.iter().map(|drift| drift.fields.join(",")).collect::<Vec<_>>(), ["<deleted>"]);
+    }
+
+    #[test]
+    fn what_was_applied_after_a_list_was_taken_is_not_gone() {
+        let manifests = manifests();
+        let desired = manifests.objects.values().next().unwrap();
+        let mut watched = Watched::default();
+        listed(&mut watched, &manifests, false, 1);
+        watched.applied(&observation(desired, 9), desired, at(3));
+        assert_eq!(listed(&mut watched, &manifests, false, 2), []);
+    }
+
+    #[test]
+    fn a_watch_that_breaks_after_its_list_loses_nothing() {
+        let manifests = manifests();
+        let mut watched = Watched::default();
+        listed(&mut watched, &manifests, true, 1);
+        watched.absorb(WatchEvent::Failed(kind(), "connection reset".into()), Some(&manifests), at(2));
+        assert_eq!(watched.watching(&kind()), Some(&Watching::Synced));
+    }
+
+    #[test]
+    fn a_changed_workload_is_not_healthy_before_its_controller_saw_it() {
+        let value =
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {"replicas": 1}});
+        let owner = Owner { namespace: "plumb-system".into(), name: "dev".into() };
+        let manifests = prepare([(&value, "a.yaml")], &owner, |_, _| Some(Scope::Namespaced)).0;
+        let desired = manifests.objects.values().next().unwrap();
+        let healthy = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "generation": 1}, "spec": {"replicas": 1},
+            "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,
+                       "conditions": [{"type": "Available", "status": "True"}]},
+        });
+        let mut watched = Watched::default();
+        let seen = Seen { observation: observation(desired, 5), object: Some(healthy) };
+        watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), at(1));
+        assert_eq!(watched.health(&desired.id).status, HealthStatus::Healthy);
+        watched.applied(&observation(desired, 6), desired, at(2));
+        assert_eq!(watched.health(&desired.id).status, HealthStatus::Progressing);
+        assert_ne!(desired.digest, Digest::of(b""));
+    }
+}
