@@ -1,3 +1,13 @@
 //! The agent and the command line of Plumb.
 
-fn main() {}
+mod agent;
+mod cli;
+mod logging;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    cli::run(cli::Arguments::parse())
+}

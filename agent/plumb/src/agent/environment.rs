@@ -1,0 +1,218 @@
+//! Keeps one environment true: one task each, so that a slow or failing one delays nobody.
+
+mod reconcile;
+mod render;
+mod status;
+mod watching;
+
+use std::{sync::Arc, time::Duration};
+
+use backon::BackoffBuilder as _;
+use jiff::Timestamp;
+use kube::Resource as _;
+use plumb_api::{Environment, EnvironmentStatus};
+use plumb_cluster::Notice;
+use plumb_delivery::{Inventory, Owner, WatchEvent, Watched};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::{
+    Context,
+    board::{Key, Tracked},
+};
+use reconcile::Outcome;
+use render::Target;
+pub(crate) use render::prepare;
+
+/// The first pause after a failed reconcile; it doubles up to `spec.retryInterval`.
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+/// How long a Repository may take to be fetched for the first time before its absence is reported.
+const FIRST_FETCH: Duration = Duration::from_secs(10);
+/// How long status changes of little weight, such as a count on its way up, are collected before they are written.
+const STATUS_PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs until it is cancelled.
+pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Environment>>, stop: CancellationToken) {
+    let environment = spec.borrow_and_update().clone();
+    let (events_in, mut events) = mpsc::unbounded_channel();
+    let mut head = cx.board.head(&repository_key(&environment));
+    head.mark_changed();
+    let promotions = cx.promotions(&key);
+    let mut promotion_records = promotions.subscribe();
+    let status = environment.status.clone().unwrap_or_default();
+    let mut worker = Worker {
+        owner: Owner { namespace: key.namespace.clone(), name: key.name.clone() },
+        written: status.clone(),
+        status,
+        environment,
+        tracked: Tracked::Unknown,
+        events_in,
+        watched: Watched::default(),
+        target: None,
+        inventory: None,
+        outcome: Outcome::Pending,
+        unhealthy_since: None,
+        cx,
+        key,
+    };
+    let mut pauses = None;
+    // Until the repository was fetched for the first time nothing is known that is worth telling.
+    let mut retry = Some(Instant::now() + FIRST_FETCH);
+    let mut write_status: Option<Instant> = None;
+    loop {
+        let mut reconcile = false;
+        let deadline = worker.health_deadline();
+        tokio::select! {
+            () = stop.cancelled() => break,
+            changed = spec.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+                let environment = spec.borrow_and_update().clone();
+                let same = environment.metadata.generation == worker.environment.metadata.generation;
+                if repository_key(&environment) != repository_key(&worker.environment) {
+                    head = worker.cx.board.head(&repository_key(&environment));
+                    head.mark_changed();
+                }
+                worker.environment = environment;
+                reconcile = !same;
+            }
+            changed = head.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+                worker.tracked = head.borrow_and_update().clone();
+                reconcile = !matches!(worker.tracked, Tracked::Unknown);
+            }
+            Some(event) = events.recv() => {
+                reconcile |= worker.absorb(event).await;
+                while let Ok(event) = events.try_recv() {
+                    reconcile |= worker.absorb(event).await;
+                }
+            }
+            _ = promotion_records.changed() => worker.status.promotions = promotion_records.borrow_and_update().clone(),
+            () = sleep_until(retry) => reconcile = true,
+            () = sleep_until(write_status) => {}
+            () = sleep_until(deadline) => {}
+        }
+        if reconcile {
+            retry = None;
+            let span =
+                tracing::info_span!("reconcile", environment = %worker.key, reconcile = %super::correlation_id());
+            worker.reconcile(&mut events).instrument(span).await;
+            if worker.outcome.may_go_away() {
+                let longest = Duration::from(worker.environment.spec.retry_interval).max(FIRST_RETRY);
+                let pauses = pauses.get_or_insert_with(|| {
+                    backon::ExponentialBuilder::default()
+                        .with_min_delay(FIRST_RETRY)
+                        .with_max_delay(longest)
+                        .with_jitter()
+                        .without_max_times()
+                        .build()
+                });
+                retry = Some(Instant::now() + pauses.next().unwrap_or(longest));
+            } else {
+                pauses = None;
+            }
+        }
+        write_status = worker.tell(write_status).await;
+    }
+    worker.cx.board.forget_environment(&worker.key);
+    worker.cx.metrics.forget(&worker.key);
+}
+
+/// What one environment's task knows.
+struct Worker {
+    cx: Context,
+    key: Key,
+    owner: Owner,
+    environment: Arc<Environment>,
+    tracked: Tracked,
+    events_in: mpsc::UnboundedSender<WatchEvent>,
+    watched: Watched,
+    target: Option<Target>,
+    inventory: Option<Inventory>,
+    outcome: Outcome,
+    unhealthy_since: Option<Timestamp>,
+    status: EnvironmentStatus,
+    written: EnvironmentStatus,
+}
+
+type Events = mpsc::UnboundedReceiver<WatchEvent>;
+
+impl Worker {
+    /// Brings the status up to date and writes it: at once when it matters, soon when it doesn't. Returns when to write it.
+    async fn tell(&mut self, pending: Option<Instant>) -> Option<Instant> {
+        if self.outcome == Outcome::Pending {
+            return None;
+        }
+        let before = self.status.clone();
+        self.assess(Timestamp::now());
+        if self.status != before {
+            self.publish();
+        }
+        if self.status == self.written {
+            return None;
+        }
+        let due = pending.is_some_and(|due| due <= Instant::now());
+        if !due && !status::matters(&self.written, &self.status) {
+            return pending.or_else(|| Some(Instant::now() + STATUS_PAUSE));
+        }
+        match self.cx.cluster.write_status(&*self.environment, &self.status).await {
+            Ok(()) => {
+                self.written = self.status.clone();
+                None
+            }
+            Err(error) => {
+                tracing::warn!(environment = %self.key, %error, "the status could not be written; it is tried again");
+                Some(Instant::now() + STATUS_PAUSE)
+            }
+        }
+    }
+
+    /// Shows the state to the rest of the agent.
+    fn publish(&self) {
+        let mut environment = Environment::clone(&self.environment);
+        environment.status = Some(self.status.clone());
+        self.cx.board.publish_environment(Arc::new(environment));
+        let (namespace, name) = (self.key.namespace.as_str(), self.key.name.as_str());
+        for condition in &self.status.conditions {
+            let value = match condition.status.as_str() {
+                "True" => 1,
+                "False" => 0,
+                _ => -1,
+            };
+            self.cx.metrics.conditions.with_label_values(&[namespace, name, &condition.type_]).set(value);
+        }
+        if let Some(objects) = self.status.objects {
+            for (health, count) in
+                [("healthy", objects.healthy), ("progressing", objects.progressing), ("degraded", objects.degraded)]
+            {
+                self.cx.metrics.objects.with_label_values(&[namespace, name, health]).set(count.into());
+            }
+        }
+    }
+
+    /// Tells it on the Environment, where `kubectl describe` shows it. An event that can't be published is only logged.
+    async fn notify(&self, warning: bool, reason: &'static str, action: &'static str, message: String) {
+        let notice = Notice { warning, reason, action, message };
+        if let Err(error) = self.cx.recorder.publish(&self.environment.object_ref(&()), &notice).await {
+            tracing::warn!(environment = %self.key, %error, "an event could not be published");
+        }
+    }
+}
+
+async fn sleep_until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn repository_key(environment: &Environment) -> Key {
+    Key { namespace: Key::of(environment).namespace, name: environment.spec.repository.name.clone() }
+}

@@ -1,0 +1,410 @@
+//! One reconcile: observe, decide, act.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use plumb_api::{DriftPolicy, Reason, RevisionRecord};
+use plumb_cluster::Class;
+use plumb_delivery::{
+    Desired, Inventory, ObjectId, Plan, Policy, Wave,
+    health::HealthStatus,
+    pin::{self, Pin},
+    plan,
+};
+use plumb_git::CommitId;
+use tokio::time::Instant;
+
+use super::{
+    Events, Worker,
+    render::{RenderFailure, kinds},
+};
+use crate::agent::board::{Head, Tracked};
+
+/// How many requests of one wave are under way at once.
+const PARALLEL: usize = 16;
+/// How long new kinds may take to be served after their definition was applied.
+const ESTABLISHED: Duration = Duration::from_secs(30);
+/// How many revisions the status remembers.
+const HISTORY: usize = 20;
+
+/// How the last reconcile ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Outcome {
+    /// There was none yet.
+    Pending,
+    /// All objects are as git says.
+    Applied,
+    /// It did not come to that.
+    Failed {
+        reason: Reason,
+        /// For people: all that is wrong.
+        message: String,
+        /// Whether trying again may help.
+        transient: bool,
+    },
+}
+
+impl Outcome {
+    pub(super) fn may_go_away(&self) -> bool {
+        matches!(self, Self::Failed { transient: true, .. })
+    }
+
+    fn config(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Failed { reason, message: message.into(), transient: false }
+    }
+
+    fn transient(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Failed { reason, message: message.into(), transient: true }
+    }
+}
+
+impl Worker {
+    /// Makes the cluster what git says, as far as it is not so already.
+    pub(super) async fn reconcile(&mut self, events: &mut Events) {
+        let started = Instant::now();
+        let outcome = match self.attempt(events).await {
+            Ok(()) => Outcome::Applied,
+            Err(failed) => failed,
+        };
+        let result = match &outcome {
+            Outcome::Applied | Outcome::Pending => "success",
+            Outcome::Failed { .. } => "failure",
+        };
+        let (namespace, name) = (self.key.namespace.as_str(), self.key.name.as_str());
+        self.cx.metrics.reconciles.with_label_values(&[namespace, name, result]).inc();
+        self.cx
+            .metrics
+            .reconcile_seconds
+            .with_label_values(&[namespace, name])
+            .observe(started.elapsed().as_secs_f64());
+        if let Outcome::Failed { reason, message, .. } = &outcome
+            && self.outcome != outcome
+        {
+            tracing::warn!(reason = reason.as_str(), error = message, "the reconcile did not succeed");
+            if !matches!(reason, Reason::Suspended | Reason::NotPromoted) {
+                self.notify(true, reason.as_str(), "Reconcile", message.clone()).await;
+            }
+        }
+        self.outcome = outcome;
+    }
+
+    async fn attempt(&mut self, events: &mut Events) -> Result<(), Outcome> {
+        if self.environment.spec.suspend {
+            return Err(Outcome::config(Reason::Suspended, "spec.suspend is true: what runs stays as it is"));
+        }
+        let head = match self.tracked.clone() {
+            Tracked::At(head) => head,
+            Tracked::Failed(why) => return Err(Outcome::config(Reason::FetchFailed, why)),
+            Tracked::Unknown => {
+                let repository = &self.environment.spec.repository.name;
+                let message = format!(
+                    "Repository {}/{repository} has not been fetched yet; if it does not exist, create it",
+                    self.key.namespace
+                );
+                return Err(Outcome::config(Reason::ReferenceInvalid, message));
+            }
+        };
+        let rendered = match self.wanted(&head).await {
+            Ok(revision) => self.bring_to(&head, &revision).await.map(|()| revision),
+            Err(outcome) => Err(outcome),
+        };
+        // A revision that can't be rendered must not keep what runs from being repaired.
+        if self.target.is_none() {
+            rendered?;
+            return Ok(());
+        }
+        let applied = self.apply_target(events).await;
+        let revision = rendered?;
+        applied?;
+        self.record(&revision);
+        Ok(())
+    }
+
+    /// The revision that shall run: the head, or what the pin says.
+    async fn wanted(&self, head: &Head) -> Result<CommitId, Outcome> {
+        let Some(promotion) = &self.environment.spec.promotion else {
+            return Ok(head.revision.clone());
+        };
+        let file = pin::path(&self.environment.spec.path);
+        let (git, revision, path) = (head.git.clone(), head.revision.clone(), file.clone());
+        let read = tokio::task::spawn_blocking(move || git.tree(&revision)?.read(&path)).await;
+        let text = match read {
+            Ok(Ok(Some(text))) => text,
+            Ok(Ok(None)) => {
+                let name = &self.key.name;
+                let from = if promotion.from.is_empty() {
+                    String::new()
+                } else {
+                    format!(" that is healthy in {}", promotion.from.join(", "))
+                };
+                let message = format!(
+                    "nothing is promoted to {name} yet, so nothing is applied; push a commit with the trailer 'Promote-To: {name}', or run 'plumb promote {name}', with a revision{from}"
+                );
+                return Err(Outcome::config(Reason::NotPromoted, message));
+            }
+            Ok(Err(error)) => return Err(Outcome::transient(Reason::PinInvalid, format!("{file}: {error}"))),
+            Err(error) => {
+                return Err(Outcome::transient(Reason::PinInvalid, format!("{file}: reading ended early: {error}")));
+            }
+        };
+        let Pin { revision, .. } =
+            pin::parse(&text, &file).map_err(|error| Outcome::config(Reason::PinInvalid, error.to_string()))?;
+        let (git, wanted) = (head.git.clone(), revision.clone());
+        match tokio::task::spawn_blocking(move || git.resolve(&wanted)).await {
+            Ok(Ok(revision)) => Ok(revision),
+            Ok(Err(error)) => Err(Outcome::config(
+                Reason::PinInvalid,
+                format!(
+                    "{file}: the pin names revision {revision}, which is not a commit of this repository ({error}); what runs stays as it is. Correct the pin, or revert the commit that moved it"
+                ),
+            )),
+            Err(error) => Err(Outcome::transient(Reason::PinInvalid, format!("{file}: {error}"))),
+        }
+    }
+
+    async fn bring_to(&mut self, head: &Head, revision: &CommitId) -> Result<(), Outcome> {
+        let rendered = self.render(head, revision).await;
+        self.status.attempted_revision = rendered.is_err().then(|| revision.to_string());
+        rendered.map_err(|failure| match failure {
+            RenderFailure::Overlay(message) => Outcome::config(Reason::RenderFailed, message),
+            RenderFailure::Transient(message) => Outcome::transient(Reason::RenderFailed, message),
+        })
+    }
+
+    /// Sends the difference between the target and what is known of the cluster.
+    async fn apply_target(&mut self, events: &mut Events) -> Result<(), Outcome> {
+        self.learn_kinds().await?;
+        let mut defined = false;
+        let mut problems = loop {
+            let inventory = self.inventory().await?;
+            let Some(target) = &self.target else { return Ok(()) };
+            let mut watched = kinds(&target.manifests);
+            watched.extend(inventory.0.iter().map(ObjectId::group_kind));
+            let unwatched = self.watch(watched, events).await;
+            let Some(target) = &self.target else { return Ok(()) };
+            let spec = &self.environment.spec;
+            let policy = Policy {
+                repair: spec.drift.policy == DriftPolicy::Repair,
+                prune: spec.prune.enabled,
+                allow_empty: spec.prune.allow_empty,
+            };
+            let plan = plan(&target.manifests, &target.unready(), &inventory, self.watched.live(), policy)
+                .map_err(|error| Outcome::config(Reason::EmptyRender, error.to_string()))?;
+            let mut problems = Problems::default();
+            for (kind, why) in unwatched {
+                problems.add(format!("{kind} can't be watched: {why}"), true);
+            }
+            if self.act(&plan, &inventory, events, &mut problems).await? && !defined {
+                // New kinds may be served now, so what could not be prepared gets another chance.
+                defined = true;
+                continue;
+            }
+            break problems;
+        };
+        let Some(target) = &self.target else { return Ok(()) };
+        for error in &target.errors {
+            problems.add(error.to_string(), target.has_unknown_kinds());
+        }
+        problems.into_result()
+    }
+
+    /// Reads again which kinds there are, when the render has one that was not there.
+    async fn learn_kinds(&mut self) -> Result<(), Outcome> {
+        if !self.target.as_ref().is_some_and(super::render::Target::has_unknown_kinds) {
+            return Ok(());
+        }
+        self.cx
+            .cluster
+            .refresh_kinds()
+            .await
+            .map_err(|error| Outcome::transient(Reason::ApplyFailed, error.to_string()))?;
+        self.prepare_again();
+        Ok(())
+    }
+
+    async fn inventory(&mut self) -> Result<Inventory, Outcome> {
+        if let Some(inventory) = &self.inventory {
+            return Ok(inventory.clone());
+        }
+        let read = self.cx.cluster.read_inventory(&self.owner).await;
+        let inventory = read.map_err(|error| Outcome::Failed {
+            reason: Reason::ApplyFailed,
+            message: error.to_string(),
+            transient: error.class() == Class::Transient,
+        })?;
+        self.inventory = Some(inventory.clone());
+        Ok(inventory)
+    }
+
+    async fn write_inventory(&mut self, inventory: &Inventory) -> Result<(), Outcome> {
+        let previous = self.inventory.clone().unwrap_or_default();
+        if previous == *inventory {
+            return Ok(());
+        }
+        let written = self.cx.cluster.write_inventory(&self.environment, &self.owner, &previous, inventory).await;
+        written.map_err(|error| Outcome::transient(Reason::ApplyFailed, error.to_string()))?;
+        self.inventory = Some(inventory.clone());
+        Ok(())
+    }
+
+    /// Carries out a plan. `true` when definitions were applied while kinds were missing: then it is worth planning again.
+    async fn act(
+        &mut self,
+        plan: &Plan,
+        inventory: &Inventory,
+        events: &mut Events,
+        problems: &mut Problems,
+    ) -> Result<bool, Outcome> {
+        if plan.is_empty() {
+            return Ok(false);
+        }
+        let applied: usize = plan.apply.values().map(Vec::len).sum();
+        tracing::info!(apply = applied, prune = plan.prune.len(), "changing the cluster");
+        // Written first, so that a crash leaves no object that the inventory lacks.
+        self.write_inventory(&plan.before).await?;
+        for (wave, ids) in &plan.apply {
+            self.apply_wave(ids, problems).await;
+            let missing_kinds = self.target.as_ref().is_some_and(super::render::Target::has_unknown_kinds);
+            if *wave == Wave::Definitions && missing_kinds && self.established(ids, events).await {
+                return Ok(true);
+            }
+        }
+        let mut after = plan.after.clone();
+        for doomed in &plan.prune {
+            let deleted = self.cx.cluster.delete(doomed).await;
+            self.count("prune", deleted.is_ok());
+            match deleted {
+                Ok(()) => {
+                    self.notify(false, "Pruned", "Prune", format!("{} left the overlay and was deleted", doomed.id))
+                        .await
+                }
+                Err(error) => {
+                    after.0.insert(doomed.id.clone());
+                    problems.add(error.to_string(), error.class() == Class::Transient);
+                }
+            }
+        }
+        for released in &plan.released {
+            self.notify(
+                false,
+                "Kept",
+                "Prune",
+                format!("{} left the overlay and stays in the cluster: {}", released.id, released.why),
+            )
+            .await;
+        }
+        debug_assert!(after.0.is_subset(&plan.before.0) && inventory.0.is_subset(&plan.before.0));
+        self.write_inventory(&after).await?;
+        Ok(false)
+    }
+
+    async fn apply_wave(&mut self, ids: &[ObjectId], problems: &mut Problems) {
+        let Some(target) = &self.target else { return };
+        let desired: Vec<Desired> = ids.iter().filter_map(|id| target.manifests.objects.get(id)).cloned().collect();
+        let answers: Vec<_> = stream::iter(desired)
+            .map(|desired| {
+                let cluster = self.cx.cluster.clone();
+                async move {
+                    let answer = cluster.apply(&desired).await;
+                    (desired, answer)
+                }
+            })
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
+        let now = Timestamp::now();
+        for (desired, answer) in answers {
+            self.count("apply", answer.is_ok());
+            match answer {
+                Ok(observation) => {
+                    self.watched.applied(&observation, &desired, now);
+                    let name = desired.id.to_string();
+                    for drift in self.status.drifts.iter_mut().filter(|drift| drift.object == name) {
+                        drift.repaired = true;
+                    }
+                }
+                Err(error) => problems.add(error.to_string(), error.class() == Class::Transient),
+            }
+        }
+    }
+
+    /// Waits until the definitions among these objects are served; `true` when the kinds that were missing may be there now.
+    async fn established(&mut self, ids: &[ObjectId], events: &mut Events) -> bool {
+        let definitions: BTreeSet<_> = ids.iter().filter(|id| id.kind == "CustomResourceDefinition").cloned().collect();
+        if definitions.is_empty() {
+            return false;
+        }
+        let deadline = Instant::now() + ESTABLISHED;
+        while definitions.iter().any(|id| self.watched.health(id).status != HealthStatus::Healthy) {
+            match tokio::time::timeout_at(deadline, events.recv()).await {
+                Ok(Some(event)) => drop(self.absorb(event).await),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        self.learn_kinds().await.is_ok()
+    }
+
+    /// Notes that a revision is applied.
+    fn record(&mut self, revision: &CommitId) {
+        let Some(target) = &self.target else { return };
+        let digest = target.manifests.digest.to_string();
+        let now = Time(Timestamp::now());
+        let status = &mut self.status;
+        if status.digest.as_deref() != Some(&digest) {
+            status.applied_at = Some(now.clone());
+        }
+        if status.revision.as_deref() != Some(revision.as_str()) {
+            tracing::info!(%revision, digest, "applied");
+            // Equal manifests are as healthy as they were; others must prove it.
+            let healthy_since =
+                status.history.first().filter(|last| last.digest == digest).and_then(|last| last.healthy_since.clone());
+            let record = RevisionRecord {
+                revision: revision.to_string(),
+                digest: digest.clone(),
+                applied_at: now,
+                healthy_since,
+            };
+            status.history.insert(0, record);
+            status.history.truncate(HISTORY);
+        }
+        status.revision = Some(revision.to_string());
+        status.digest = Some(digest);
+        status.attempted_revision = None;
+        self.unhealthy_since = self.unhealthy_since.map(|_| Timestamp::now());
+    }
+
+    fn count(&self, operation: &str, succeeded: bool) {
+        let result = if succeeded { "success" } else { "failure" };
+        self.cx.metrics.writes.with_label_values(&[&self.key.namespace, &self.key.name, operation, result]).inc();
+    }
+}
+
+/// All that went wrong in one reconcile.
+#[derive(Default)]
+struct Problems {
+    messages: Vec<String>,
+    transient: bool,
+}
+
+impl Problems {
+    fn add(&mut self, message: String, transient: bool) {
+        self.messages.push(message);
+        self.transient |= transient;
+    }
+
+    fn into_result(mut self) -> Result<(), Outcome> {
+        if self.messages.is_empty() {
+            return Ok(());
+        }
+        self.messages.sort();
+        let count = self.messages.len();
+        let message = if count == 1 {
+            self.messages.remove(0)
+        } else {
+            format!("{count} problems:\n- {}", self.messages.join("\n- "))
+        };
+        Err(Outcome::Failed { reason: Reason::ApplyFailed, message, transient: self.transient })
+    }
+}

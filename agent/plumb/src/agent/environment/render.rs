@@ -1,0 +1,138 @@
+//! From a revision to manifests, with as little work as can be proven enough.
+
+use std::collections::BTreeSet;
+
+use plumb_delivery::{GroupKind, ManifestError, Manifests, ObjectId, Owner, split_api_version};
+use plumb_git::CommitId;
+use plumb_kustomize::{Options, ReadSet, Rendered};
+use serde_json::Value;
+
+use super::Worker;
+use crate::agent::board::Head;
+
+/// What the environment shall be.
+pub(crate) struct Target {
+    /// The revision that it was rendered from, or one that was proven to render the same.
+    pub(crate) revision: CommitId,
+    pub(crate) path: String,
+    pub(crate) read: ReadSet,
+    pub(crate) rendered: Vec<(Value, String)>,
+    pub(crate) manifests: Manifests,
+    /// What the render holds but the cluster can't take.
+    pub(crate) errors: Vec<ManifestError>,
+}
+
+impl Target {
+    /// Objects of the render that could not be prepared: not applied, and not pruned either.
+    pub(crate) fn unready(&self) -> BTreeSet<ObjectId> {
+        self.errors
+            .iter()
+            .filter_map(|error| match error {
+                ManifestError::UnknownKind { id, .. } => Some(id.clone()),
+                ManifestError::Incomplete { .. } | ManifestError::Duplicate { .. } => None,
+            })
+            .collect()
+    }
+
+    /// Whether the render holds kinds that the cluster does not know.
+    pub(crate) fn has_unknown_kinds(&self) -> bool {
+        self.errors.iter().any(|error| matches!(error, ManifestError::UnknownKind { .. }))
+    }
+}
+
+/// A render that failed: all that is wrong with it.
+pub(crate) enum RenderFailure {
+    /// The overlay is wrong.
+    Overlay(String),
+    /// Git or this process failed; it is worth another attempt.
+    Transient(String),
+}
+
+/// Renders a path at a revision.
+pub(crate) async fn render(head: &Head, revision: &CommitId, path: &str) -> Result<Rendered, RenderFailure> {
+    let (git, revision, path) = (head.git.clone(), revision.clone(), path.to_owned());
+    let rendered = tokio::task::spawn_blocking(move || {
+        let tree = git.tree(&revision).map_err(|error| RenderFailure::Transient(error.to_string()))?;
+        plumb_kustomize::build(&tree, &path, &Options::default())
+            .map_err(|errors| RenderFailure::Overlay(errors.to_string()))
+    });
+    rendered.await.unwrap_or_else(|error| Err(RenderFailure::Transient(format!("the render ended early: {error}"))))
+}
+
+impl Worker {
+    /// Brings the target to a revision. Renders only when something that the last render read has changed.
+    pub(super) async fn render(&mut self, head: &Head, revision: &CommitId) -> Result<(), RenderFailure> {
+        let path = self.environment.spec.path.trim_matches('/').to_owned();
+        let renders = self.cx.metrics.renders.clone();
+        let key = self.key.clone();
+        let count = |result: &str| renders.with_label_values(&[key.namespace.as_str(), &key.name, result]).inc();
+        if let Some(target) = &mut self.target
+            && target.path == path
+        {
+            if target.revision == *revision {
+                return Ok(());
+            }
+            let (git, wanted, read) = (head.git.clone(), revision.clone(), target.read.clone());
+            let same = tokio::task::spawn_blocking(move || {
+                let tree = git.tree(&wanted).ok()?;
+                read.unchanged(&tree).ok()
+            });
+            if same.await.ok().flatten() == Some(true) {
+                target.revision = revision.clone();
+                count("skipped");
+                return Ok(());
+            }
+        }
+        let rendered = match render(head, revision, &path).await {
+            Ok(rendered) => rendered,
+            Err(failure) => {
+                count("failed");
+                return Err(failure);
+            }
+        };
+        count("done");
+        let objects: Vec<_> = rendered.objects.into_iter().map(|object| (object.value, object.origin.file)).collect();
+        let (manifests, errors) = prepare(&self.cx.cluster, &self.owner, &objects);
+        self.target = Some(Target {
+            revision: revision.clone(),
+            path,
+            read: rendered.read,
+            rendered: objects,
+            manifests,
+            errors,
+        });
+        Ok(())
+    }
+
+    /// Prepares the render again, for the cluster may know more kinds now.
+    pub(super) fn prepare_again(&mut self) {
+        if let Some(target) = &mut self.target {
+            let (manifests, errors) = prepare(&self.cx.cluster, &self.owner, &target.rendered);
+            target.manifests = manifests;
+            target.errors = errors;
+        }
+    }
+}
+
+/// Makes rendered objects ready to apply, as far as the cluster knows their kinds.
+pub(crate) fn prepare(
+    cluster: &plumb_cluster::Cluster,
+    owner: &Owner,
+    rendered: &[(Value, String)],
+) -> (Manifests, Vec<ManifestError>) {
+    plumb_delivery::prepare(rendered.iter().map(|(value, file)| (value, file.as_str())), owner, |kind, version| {
+        cluster.kind(kind, Some(version)).map(|kind| kind.scope)
+    })
+}
+
+/// The kinds of manifests.
+pub(crate) fn kinds(manifests: &Manifests) -> BTreeSet<GroupKind> {
+    manifests
+        .objects
+        .values()
+        .map(|desired| GroupKind {
+            group: split_api_version(&desired.api_version).0.to_owned(),
+            kind: desired.id.kind.clone(),
+        })
+        .collect()
+}

@@ -1,0 +1,92 @@
+//! What Prometheus scrapes.
+
+use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec, Registry, histogram_opts, opts};
+
+use super::board::Key;
+
+/// The metrics of the agent. Label values are names from custom resources and fixed words, never what a stranger sent.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    pub(crate) registry: Registry,
+    /// Fetches by result.
+    pub(crate) fetches: IntCounterVec,
+    /// Reconciles by result.
+    pub(crate) reconciles: IntCounterVec,
+    /// From the wake-up to the last answer of the API server, in seconds.
+    pub(crate) reconcile_seconds: HistogramVec,
+    /// Renders: those done, and those that were proven needless.
+    pub(crate) renders: IntCounterVec,
+    /// Objects applied and pruned, by result.
+    pub(crate) writes: IntCounterVec,
+    /// Drifts seen, by what was done.
+    pub(crate) drifts: IntCounterVec,
+    /// Objects by health.
+    pub(crate) objects: IntGaugeVec,
+    /// Conditions: 1 is true, 0 false, -1 unknown.
+    pub(crate) conditions: IntGaugeVec,
+    /// Promotion commits, by target.
+    pub(crate) promotions: IntCounterVec,
+}
+
+impl Metrics {
+    /// Registers all metrics.
+    ///
+    /// # Errors
+    /// Never, unless two have the same name.
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(opts!(name, help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            let gauge = IntGaugeVec::new(opts!(name, help), labels)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        let buckets = vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+        let seconds = HistogramVec::new(
+            histogram_opts!("plumb_reconcile_duration_seconds", "How long reconciles took.", buckets),
+            &["namespace", "environment"],
+        )?;
+        registry.register(Box::new(seconds.clone()))?;
+        let environment = ["namespace", "environment"];
+        let and = |label: &'static str| [environment[0], environment[1], label];
+        Ok(Self {
+            fetches: counter("plumb_fetch_total", "Fetches of repositories.", &["namespace", "repository", "result"])?,
+            reconciles: counter("plumb_reconcile_total", "Reconciles of environments.", &and("result"))?,
+            reconcile_seconds: seconds,
+            renders: counter(
+                "plumb_render_total",
+                "Renders of overlays: done, skipped because nothing that was read changed, or failed.",
+                &and("result"),
+            )?,
+            writes: counter(
+                "plumb_objects_written_total",
+                "Objects applied and pruned.",
+                &["namespace", "environment", "operation", "result"],
+            )?,
+            drifts: counter("plumb_drift_total", "Drifts seen, by what was done about them.", &and("policy"))?,
+            objects: gauge("plumb_objects", "Objects of environments, by health.", &and("health"))?,
+            conditions: gauge(
+                "plumb_environment_condition",
+                "Conditions of environments: 1 true, 0 false, -1 unknown.",
+                &and("type"),
+            )?,
+            promotions: counter("plumb_promotion_total", "Promotion commits that were pushed.", &environment)?,
+            registry,
+        })
+    }
+
+    /// Forgets the series of an environment that is gone.
+    pub(crate) fn forget(&self, environment: &Key) {
+        let (namespace, name) = (environment.namespace.as_str(), environment.name.as_str());
+        for health in ["healthy", "progressing", "degraded"] {
+            let _ = self.objects.remove_label_values(&[namespace, name, health]);
+        }
+        for condition in ["Ready", "Healthy", "Drifted", "Stalled", "Reconciling"] {
+            let _ = self.conditions.remove_label_values(&[namespace, name, condition]);
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Answers promotion requests of one repository: reads what the branch asks for, decides, and pushes promotion commits.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use plumb_api::{Environment, PromotionRecord, Repository, condition_type};
+use plumb_cluster::{Cluster, Notice};
+use plumb_delivery::{
+    Digest, Owner,
+    pin::{self, Pin},
+    promotion::{self, Decision, Decisions, History, Input, Resolved, Verdict, Window},
+    trailers,
+};
+use plumb_git::{CommitId, Error as GitError, FileChange, Signature};
+use plumb_kustomize::{Fs as _, Options};
+
+use super::{Context, board::Key, environment::prepare};
+
+/// How far back the branch is read at most. Older requests must be made again.
+const LONGEST_HISTORY: usize = 10_000;
+
+/// What is kept between decisions on one repository, so that an event in the cluster costs no walk through the history.
+#[derive(Default)]
+pub(crate) struct Memory {
+    log: Mutex<Option<Log>>,
+    digests: Mutex<HashMap<(String, String), Option<Digest>>>,
+    told: Mutex<BTreeSet<String>>,
+}
+
+#[derive(Clone)]
+struct Log {
+    head: CommitId,
+    paths: BTreeMap<String, String>,
+    commits: Arc<Vec<promotion::Commit>>,
+}
+
+/// What became of an attempt to answer requests.
+pub(crate) enum Answer {
+    /// Nothing was pushed; look again at this time at the latest.
+    Nothing(Option<Timestamp>),
+    /// The branch has moved, by us or by somebody else.
+    Moved,
+}
+
+/// Decides on all requests, tells the environments what they wait for, and pushes at most one promotion commit.
+pub(crate) async fn answer(
+    cx: &Context,
+    memory: &Arc<Memory>,
+    key: &Key,
+    repository: &Repository,
+    git: &Arc<plumb_git::Repository>,
+    head: &CommitId,
+) -> Answer {
+    let environments: Vec<_> = cx
+        .board
+        .environments()
+        .into_iter()
+        .filter(|environment| {
+            Key::of(&**environment).namespace == key.namespace && environment.spec.repository.name == key.name
+        })
+        .collect();
+    if environments.iter().all(|environment| environment.spec.promotion.is_none()) {
+        return Answer::Nothing(None);
+    }
+    let (memory_, git_, head_, cluster) = (memory.clone(), git.clone(), head.clone(), cx.cluster.clone());
+    let decided = tokio::task::spawn_blocking(move || {
+        let facts = Facts { git: &git_, head: &head_, memory: &memory_, cluster: &cluster };
+        facts.decide(&environments)
+    })
+    .await;
+    let decisions = match decided {
+        Ok(Ok(decisions)) => decisions,
+        Ok(Err(error)) => {
+            tracing::warn!(repository = %key, %error, "promotion requests could not be read");
+            return Answer::Nothing(None);
+        }
+        Err(error) => {
+            tracing::error!(repository = %key, %error, "deciding on promotions ended early");
+            return Answer::Nothing(None);
+        }
+    };
+    tell(cx, memory, key, repository, &decisions).await;
+    for decision in decisions.promotions() {
+        match push(key, repository, git, head, cx, decision).await {
+            Ok(()) => return Answer::Moved,
+            Err(GitError::Rejected { .. }) => {
+                tracing::info!(repository = %key, environment = decision.environment, "somebody pushed meanwhile; deciding again");
+                return Answer::Moved;
+            }
+            Err(error) => {
+                let message = format!("{} could not be promoted: {error}", decision.environment);
+                tracing::warn!(repository = %key, message);
+                notice(cx, repository, "PromotionFailed", message).await;
+            }
+        }
+    }
+    Answer::Nothing(decisions.again_at())
+}
+
+/// Writes the pin on top of the head and pushes it.
+async fn push(
+    key: &Key,
+    repository: &Repository,
+    git: &Arc<plumb_git::Repository>,
+    head: &CommitId,
+    cx: &Context,
+    decision: &Decision,
+) -> Result<(), GitError> {
+    let (Some(result), Some(pin)) = (decision.result(), decision.pin()) else {
+        return Ok(());
+    };
+    let owner = Key { namespace: key.namespace.clone(), name: decision.environment.clone() };
+    let Some(environment) = cx.board.environments().into_iter().find(|environment| Key::of(&**environment) == owner)
+    else {
+        return Ok(());
+    };
+    let change = FileChange { path: pin::path(&environment.spec.path), content: Some(pin::print(&pin).into_bytes()) };
+    let author = Signature { name: repository.spec.author.name.clone(), email: repository.spec.author.email.clone() };
+    let (git, head, branch, message) =
+        (git.clone(), head.clone(), repository.spec.branch.clone(), trailers::message(&result));
+    let pushed =
+        tokio::task::spawn_blocking(move || git.commit_and_push(&branch, &head, &[change], &message, &author)).await;
+    let commit = pushed.map_err(|error| GitError::internal(format!("the push ended early: {error}")))??;
+    cx.metrics.promotions.with_label_values(&[&owner.namespace, &owner.name]).inc();
+    tracing::info!(environment = %owner, revision = result.revision, %commit, request = decision.request, "promoted");
+    let about = kube::Resource::object_ref(&*environment, &());
+    let message = format!(
+        "commit {commit} promotes revision {} from {}, as commit {} asked",
+        pin.revision,
+        pin.from.join(", "),
+        decision.request
+    );
+    let notice = Notice { warning: false, reason: "Promoted", action: "Promote", message };
+    if let Err(error) = cx.recorder.publish(&about, &notice).await {
+        tracing::warn!(environment = %owner, %error, "an event could not be published");
+    }
+    Ok(())
+}
+
+/// Shows what requests wait for, or why they were refused: in the status of their environment, or else in an event of the Repository.
+async fn tell(cx: &Context, memory: &Memory, key: &Key, repository: &Repository, decisions: &Decisions) {
+    let mut records: BTreeMap<Key, Vec<PromotionRecord>> = BTreeMap::new();
+    let environments = cx.board.environments();
+    for environment in environments.iter().filter(|environment| environment.spec.promotion.is_some()) {
+        let owner = Key::of(&**environment);
+        if owner.namespace == key.namespace && environment.spec.repository.name == key.name {
+            records.insert(owner, Vec::new());
+        }
+    }
+    let mut strays = Vec::new();
+    for decision in &decisions.requests {
+        let (state, message) = match &decision.verdict {
+            Verdict::Wait { gate, why, .. } => ("Waiting", format!("{gate}: {why}")),
+            Verdict::Refused { why } => ("Refused", why.clone()),
+            _ => continue,
+        };
+        let owner = Key { namespace: key.namespace.clone(), name: decision.environment.clone() };
+        let revision = decision.revision.clone().unwrap_or_else(|| decision.request.clone());
+        match records.get_mut(&owner) {
+            Some(records) => records.push(PromotionRecord {
+                request: decision.request.clone(),
+                revision,
+                state: state.into(),
+                message,
+            }),
+            None => strays.push((decision.request.clone(), message)),
+        }
+    }
+    strays
+        .extend(decisions.unreadable.iter().map(|unreadable| (unreadable.commit.clone(), unreadable.why.to_string())));
+    for (owner, mut records) in records {
+        records.truncate(20);
+        cx.promotions(&owner).send_if_modified(|current| {
+            let changed = *current != records;
+            *current = records;
+            changed
+        });
+    }
+    for (commit, why) in strays {
+        let new = memory.told.lock().unwrap_or_else(PoisonError::into_inner).insert(commit.clone());
+        if new {
+            tracing::warn!(repository = %key, commit, why, "a promotion request was refused");
+            notice(cx, repository, "PromotionRefused", format!("commit {commit}: {why}")).await;
+        }
+    }
+}
+
+async fn notice(cx: &Context, repository: &Repository, reason: &'static str, message: String) {
+    let notice = Notice { warning: true, reason, action: "Promote", message };
+    if let Err(error) = cx.recorder.publish(&kube::Resource::object_ref(repository, &()), &notice).await {
+        tracing::warn!(%error, "an event could not be published");
+    }
+}
+
+/// Where the facts of a decision come from.
+struct Facts<'a> {
+    git: &'a plumb_git::Repository,
+    head: &'a CommitId,
+    memory: &'a Memory,
+    cluster: &'a Cluster,
+}
+
+impl History for Facts<'_> {
+    type Error = GitError;
+
+    fn resolve(&self, revision: &str) -> Result<Resolved, GitError> {
+        match self.git.resolve(revision) {
+            Ok(id) => Ok(Resolved::Commit(id.to_string())),
+            Err(GitError::Ambiguous { .. }) => Ok(Resolved::Ambiguous),
+            Err(GitError::UnknownRevision { .. }) => Ok(Resolved::Unknown),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, GitError> {
+        let (Ok(ancestor), Ok(descendant)) = (CommitId::parse(ancestor), CommitId::parse(descendant)) else {
+            return Ok(false);
+        };
+        if self.git.commit(&ancestor).is_err() || self.git.commit(&descendant).is_err() {
+            return Ok(false);
+        }
+        self.git.is_ancestor(&ancestor, &descendant)
+    }
+}
+
+impl Facts<'_> {
+    fn decide(&self, environments: &[Arc<Environment>]) -> Result<Decisions, GitError> {
+        let mut known = Vec::new();
+        for environment in environments {
+            known.push(self.environment(environment)?);
+        }
+        let commits = self.commits(environments, &known)?;
+        let input = |known: &[promotion::Environment]| {
+            let input = Input { commits: &commits, environments: known, default_from: &[], now: Timestamp::now() };
+            promotion::decide(&input, self)
+        };
+        let decisions = input(&known)?;
+        // Another revision with the very same manifests proves as much, so these are compared before anything waits.
+        let mut learned = false;
+        for decision in decisions.requests.iter().filter(|decision| matches!(decision.verdict, Verdict::Wait { .. })) {
+            let Some(revision) = &decision.revision else { continue };
+            for upstream in &decision.from {
+                let place = known.iter().position(|environment| environment.name == *upstream);
+                if let Some(place) = place
+                    && !known[place].state.digests.contains_key(revision)
+                    && let Some(digest) = self.digest(&environments[place], revision)
+                {
+                    known[place].state.digests.insert(revision.clone(), digest);
+                    learned = true;
+                }
+            }
+        }
+        if learned { input(&known) } else { Ok(decisions) }
+    }
+
+    fn environment(&self, environment: &Environment) -> Result<promotion::Environment, GitError> {
+        let status = environment.status.clone().unwrap_or_default();
+        let promotion = environment.spec.promotion.as_ref();
+        let pin = if promotion.is_some() { self.pin(environment)? } else { None };
+        let history = &status.history;
+        let healthy = history.iter().enumerate().filter_map(|(place, record)| {
+            // What took a revision's place is the record before it, for the newest goes first.
+            let until = place.checked_sub(1).and_then(|newer| history.get(newer)).map(|newer| newer.applied_at.0);
+            Some(promotion::Healthy {
+                revision: record.revision.clone(),
+                since: record.healthy_since.as_ref()?.0,
+                until,
+            })
+        });
+        let drifted = status
+            .conditions
+            .iter()
+            .any(|condition| condition.type_ == condition_type::DRIFTED && condition.status == "True");
+        Ok(promotion::Environment {
+            name: Key::of(environment).name,
+            promotion: promotion
+                .map(|promotion| promotion::Promotion { from: promotion.from.clone(), soak: SignedDuration::ZERO }),
+            suspended: environment.spec.suspend,
+            pin,
+            state: promotion::State {
+                revision: status.revision.clone(),
+                healthy: healthy.collect(),
+                drifted,
+                digests: history
+                    .iter()
+                    .filter_map(|record| Some((record.revision.clone(), Digest::from_hex(&record.digest)?)))
+                    .collect(),
+            },
+        })
+    }
+
+    /// The pin at the head. One that can't be read is as good as none here; the environment itself reports what is wrong with it.
+    fn pin(&self, environment: &Environment) -> Result<Option<Pin>, GitError> {
+        let file = pin::path(&environment.spec.path);
+        let text = self.git.tree(self.head)?.read(&file)?;
+        Ok(text.and_then(|text| pin::parse(&text, &file).ok()))
+    }
+
+    /// The first-parent commits that a decision needs, oldest first.
+    fn commits(
+        &self,
+        environments: &[Arc<Environment>],
+        known: &[promotion::Environment],
+    ) -> Result<Arc<Vec<promotion::Commit>>, GitError> {
+        let promoted = environments.iter().filter(|environment| environment.spec.promotion.is_some());
+        let paths: BTreeMap<String, String> =
+            promoted.map(|environment| (Key::of(&**environment).name, pin::path(&environment.spec.path))).collect();
+        if let Some(log) = self.memory.log.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
+            && log.head == *self.head
+            && log.paths == paths
+        {
+            return Ok(log.commits.clone());
+        }
+        let mut window = Window::new(known);
+        let mut commits = Vec::new();
+        for commit in self.git.first_parents(self.head, None, LONGEST_HISTORY)? {
+            let commit = self.read(&commit, &paths)?;
+            window.take(&commit);
+            commits.push(commit);
+            if !window.wants_more() {
+                break;
+            }
+        }
+        commits.reverse();
+        let commits = Arc::new(commits);
+        let log = Log { head: self.head.clone(), paths, commits: commits.clone() };
+        *self.memory.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(log);
+        Ok(commits)
+    }
+
+    /// A commit with the environments whose pin it moved.
+    fn read(
+        &self,
+        commit: &plumb_git::Commit,
+        paths: &BTreeMap<String, String>,
+    ) -> Result<promotion::Commit, GitError> {
+        let tree = self.git.tree(&commit.id)?;
+        let parent = commit.parents.first().map(|parent| self.git.tree(parent)).transpose()?;
+        let mut pins = BTreeSet::new();
+        for (name, path) in paths {
+            let here = tree.lookup(path).ok().and_then(|entry| entry.id().map(str::to_owned));
+            let before = parent
+                .as_ref()
+                .and_then(|parent| parent.lookup(path).ok())
+                .and_then(|entry| entry.id().map(str::to_owned));
+            if here != before {
+                pins.insert(name.clone());
+            }
+        }
+        Ok(promotion::Commit { id: commit.id.to_string(), message: commit.message.clone(), pins })
+    }
+
+    /// The digest of an environment's manifests at a revision; `None` when they can't be rendered.
+    fn digest(&self, environment: &Environment, revision: &str) -> Option<Digest> {
+        let key = Key::of(environment);
+        let place = (format!("{key}:{}", environment.spec.path), revision.to_owned());
+        if let Some(known) = self.memory.digests.lock().unwrap_or_else(PoisonError::into_inner).get(&place) {
+            return *known;
+        }
+        let digest = CommitId::parse(revision).ok().and_then(|id| self.git.tree(&id).ok()).and_then(|tree| {
+            let rendered =
+                plumb_kustomize::build(&tree, environment.spec.path.trim_matches('/'), &Options::default()).ok()?;
+            let objects: Vec<_> =
+                rendered.objects.into_iter().map(|object| (object.value, object.origin.file)).collect();
+            let owner = Owner { namespace: key.namespace.clone(), name: key.name.clone() };
+            let (manifests, errors) = prepare(self.cluster, &owner, &objects);
+            errors.is_empty().then_some(manifests.digest)
+        });
+        let mut digests = self.memory.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        if digests.len() > 1_000 {
+            digests.clear();
+        }
+        digests.insert(place, digest);
+        digest
+    }
+}

@@ -1,0 +1,253 @@
+//! Keeps one repository fetched: at its interval, and at once when a webhook says so.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use backon::BackoffBuilder as _;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use plumb_api::{Reason, Repository, RepositoryStatus, condition_type, set_condition};
+use plumb_git::{Class, CommitId, Credentials};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::{
+    Context,
+    board::{Head, Key, Tracked},
+    credentials,
+    promotion::{self, Answer, Memory},
+};
+
+/// The first pause after a failed fetch; it doubles up to the interval.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+
+/// Runs until it is cancelled.
+pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Repository>>, stop: CancellationToken) {
+    let wish = cx.board.fetch_wish(&key);
+    let mut worker = Worker {
+        cx,
+        key,
+        memory: Arc::default(),
+        git: None,
+        status: spec.borrow().status.clone().unwrap_or_default(),
+        credentials: None,
+    };
+    let mut environments = worker.cx.board.changes();
+    let mut pauses = None;
+    loop {
+        let repository = spec.borrow_and_update().clone();
+        let span = tracing::info_span!("fetch", repository = %worker.key, reconcile = %super::correlation_id());
+        let next = match worker.fetch(&repository).instrument(span).await {
+            Ok(()) => {
+                pauses = None;
+                Duration::from(repository.spec.interval)
+            }
+            Err(_) => {
+                let longest = Duration::from(repository.spec.interval).max(FIRST_RETRY);
+                let pauses = pauses.get_or_insert_with(|| {
+                    backon::ExponentialBuilder::default()
+                        .with_min_delay(FIRST_RETRY)
+                        .with_max_delay(longest)
+                        .with_jitter()
+                        .without_max_times()
+                        .build()
+                });
+                pauses.next().unwrap_or(longest)
+            }
+        };
+        let mut wake = Instant::now() + next;
+        loop {
+            match worker.promote(&repository).await {
+                // Our own push, or somebody else's, moved the head.
+                Answer::Moved => break,
+                Answer::Nothing(Some(again)) => {
+                    let left = Duration::try_from(again.duration_since(Timestamp::now())).unwrap_or_default();
+                    wake = wake.min(Instant::now() + left);
+                }
+                Answer::Nothing(None) => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep_until(wake) => break,
+                () = wish.notified() => break,
+                changed = spec.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let new = spec.borrow_and_update().clone();
+                    if new.metadata.generation != repository.metadata.generation {
+                        worker.git = None;
+                        worker.credentials = None;
+                        break;
+                    }
+                    if fetch_request(&new) != fetch_request(&repository) {
+                        break;
+                    }
+                }
+                // The health of an environment may open a gate.
+                changed = environments.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+}
+
+/// Another agent, or a person, asks for a fetch by changing this annotation.
+pub(crate) const FETCH_ANNOTATION: &str = "plumb.dev/fetch-requested-at";
+
+fn fetch_request(repository: &Repository) -> Option<&String> {
+    repository.metadata.annotations.as_ref()?.get(FETCH_ANNOTATION)
+}
+
+struct Worker {
+    cx: Context,
+    key: Key,
+    memory: Arc<Memory>,
+    git: Option<Arc<plumb_git::Repository>>,
+    credentials: Option<Credentials>,
+    status: RepositoryStatus,
+}
+
+/// A fetch that failed: what to tell, and whether trying again may help.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    class: Class,
+}
+
+impl Worker {
+    async fn fetch(&mut self, repository: &Repository) -> Result<(), ()> {
+        let mut result = self.try_fetch(repository).await;
+        if matches!(&result, Err(failure) if failure.class == Class::Config) && self.credentials.take().is_some() {
+            // The Secret may have been replaced since it was read.
+            self.git = None;
+            result = self.try_fetch(repository).await;
+        }
+        let labels = |result| [self.key.namespace.as_str(), self.key.name.as_str(), result];
+        let outcome = match result {
+            Ok(head) => {
+                self.cx.metrics.fetches.with_label_values(&labels("success")).inc();
+                if self.status.revision.as_deref() != Some(head.revision.as_str()) {
+                    tracing::info!(revision = %head.revision, branch = repository.spec.branch, "the branch moved");
+                    self.status.fetched_at = Some(now());
+                    self.status.revision = Some(head.revision.to_string());
+                }
+                let message = format!("branch {} is at {}", repository.spec.branch, head.revision);
+                self.cx.board.publish(&self.key, Tracked::At(head));
+                Ok(message)
+            }
+            Err(failure) => {
+                self.cx.metrics.fetches.with_label_values(&labels("failure")).inc();
+                tracing::warn!(error = failure.message, "the repository could not be fetched");
+                if self.status.revision.is_none() {
+                    self.cx.board.publish(&self.key, Tracked::Failed(failure.message.clone()));
+                }
+                Err(failure)
+            }
+        };
+        self.report(repository, &outcome).await;
+        outcome.map(drop).map_err(drop)
+    }
+
+    async fn try_fetch(&mut self, repository: &Repository) -> Result<Head, Failure> {
+        if self.credentials.is_none() {
+            let credentials = credentials::read(&self.cx.cluster, repository).await;
+            self.credentials =
+                Some(credentials.map_err(|error| Failure { message: error.to_string(), class: Class::Config })?);
+        }
+        let (git, directory) = (self.git.clone(), self.directory());
+        let credentials = self.credentials.clone().unwrap_or(Credentials::None);
+        let (url, branch) = (repository.spec.url.clone(), repository.spec.branch.clone());
+        let fetched = tokio::task::spawn_blocking(move || {
+            let git = match git {
+                Some(git) => git,
+                None => Arc::new(plumb_git::Repository::open(&directory, &url, credentials)?),
+            };
+            let fetched = git.fetch(&branch)?;
+            Ok::<_, plumb_git::Error>(Head { git, revision: fetched.head })
+        })
+        .await;
+        match fetched {
+            Ok(Ok(head)) => {
+                self.git = Some(head.git.clone());
+                Ok(head)
+            }
+            Ok(Err(error)) => Err(Failure { class: error.class(), message: error.to_string() }),
+            Err(error) => Err(Failure { class: Class::Internal, message: format!("the fetch ended early: {error}") }),
+        }
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.cx.data_directory.join("repositories").join(&self.key.namespace).join(&self.key.name)
+    }
+
+    /// Writes the status if it says something new.
+    async fn report(&mut self, repository: &Repository, outcome: &Result<String, Failure>) {
+        let before = self.status.clone();
+        let generation = repository.metadata.generation;
+        self.status.observed_generation = generation;
+        let conditions = &mut self.status.conditions;
+        conditions.retain(|condition| {
+            condition.type_ != condition_type::STALLED && condition.type_ != condition_type::RECONCILING
+        });
+        let time = now();
+        match outcome {
+            Ok(message) => set_condition(
+                conditions,
+                condition_type::READY,
+                Some(true),
+                Reason::Succeeded,
+                message,
+                generation,
+                &time,
+            ),
+            Err(failure) => {
+                set_condition(
+                    conditions,
+                    condition_type::READY,
+                    Some(false),
+                    Reason::FetchFailed,
+                    &failure.message,
+                    generation,
+                    &time,
+                );
+                let kind =
+                    if failure.class == Class::Config { condition_type::STALLED } else { condition_type::RECONCILING };
+                let message =
+                    if failure.class == Class::Config { "something must be changed" } else { "it is tried again" };
+                set_condition(conditions, kind, Some(true), Reason::FetchFailed, message, generation, &time);
+                keep_transitions(conditions, &before.conditions);
+            }
+        }
+        if self.status != before
+            && let Err(error) = self.cx.cluster.write_status(repository, &self.status).await
+        {
+            tracing::warn!(%error, "the status could not be written; it is tried again with the next fetch");
+            self.status.conditions = before.conditions;
+        }
+    }
+
+    /// Answers promotion requests.
+    async fn promote(&mut self, repository: &Repository) -> Answer {
+        let revision = self.status.revision.as_deref().and_then(|revision| CommitId::parse(revision).ok());
+        let (Some(git), Some(revision)) = (&self.git, revision) else {
+            return Answer::Nothing(None);
+        };
+        promotion::answer(&self.cx, &self.memory, &self.key, repository, git, &revision).await
+    }
+}
+
+/// A condition that was taken away and set again with the same status keeps its transition time.
+fn keep_transitions(
+    conditions: &mut [k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
+    before: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
+) {
+    for condition in conditions {
+        if let Some(old) = before.iter().find(|old| old.type_ == condition.type_ && old.status == condition.status) {
+            condition.last_transition_time = old.last_transition_time.clone();
+        }
+    }
+}
+
+fn now() -> Time {
+    Time(Timestamp::now())
+}
