@@ -1,0 +1,131 @@
+//! Somebody else changes what git says.
+
+use anyhow::{Result, ensure};
+use e2e::{
+    agent::kubectl,
+    stage::{Stage, condition},
+};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::json;
+
+async fn with_a_deployment(stage: &Stage) -> Result<String> {
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+        "spec": {
+            "replicas": 2, "selector": {"matchLabels": {"app": "web"}},
+            "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}},
+        },
+    });
+    let kustomization = format!("namespace: {}\nresources: [web.yaml, a.yaml]\n", stage.ns());
+    stage
+        .push(
+            "dev: web",
+            &[
+                ("overlays/dev/kustomization.yaml", Some(&kustomization)),
+                ("overlays/dev/web.yaml", Some(&deployment.to_string())),
+                ("overlays/dev/a.yaml", Some(&e2e::stage::config_map("a", "one"))),
+            ],
+        )
+        .await
+}
+
+async fn replicas(stage: &Stage) -> Result<Option<i32>> {
+    Ok(stage.api::<Deployment>().get("web").await?.spec.and_then(|spec| spec.replicas))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scaled_deployment_is_scaled_back_and_the_writer_is_named() -> Result<()> {
+    let stage = Stage::new("scale").await?;
+    stage.environment("dev", json!({})).await?;
+    let revision = with_a_deployment(&stage).await?;
+    stage.ready_at("dev", &revision).await?;
+    kubectl(&["scale", "deployment/web", "--replicas=7", "-n", stage.ns()], "").await?;
+    stage
+        .wait("the drift to be repaired", async || {
+            let status = stage.status("dev").await?;
+            let drift = status.drifts.first();
+            ensure!(drift.is_some_and(|drift| drift.repaired), "{drift:?}");
+            ensure!(replicas(&stage).await? == Some(2), "not scaled back");
+            Ok(())
+        })
+        .await?;
+    let drift = stage.status("dev").await?.drifts.remove(0);
+    ensure!(drift.object == format!("Deployment.apps {}/web", stage.ns()), "{drift:?}");
+    ensure!(drift.fields == [".spec.replicas"], "{drift:?}");
+    ensure!(drift.writer.as_deref().is_some_and(|writer| writer.contains("kubectl")), "{drift:?}");
+    ensure!(stage.metric("plumb_drift_total", &["repair"]).await? >= 1.0, "no metric");
+    stage
+        .wait("the event", async || {
+            let events =
+                kubectl(&["get", "events", "-n", stage.ns(), "-o", "jsonpath={.items[*].message}"], "").await?;
+            ensure!(events.contains(".spec.replicas"), "{events}");
+            Ok(())
+        })
+        .await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_object_comes_back_four_times_in_a_row() -> Result<()> {
+    let stage = Stage::new("delete").await?;
+    stage.environment("dev", json!({})).await?;
+    let revision = stage.push_config_maps("dev", &["a"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+    for _ in 0..4 {
+        let uid = stage.api::<ConfigMap>().get("a").await?.metadata.uid;
+        stage.api::<ConfigMap>().delete("a", &DeleteParams::default()).await?;
+        stage
+            .wait("the ConfigMap to be back", async || {
+                let map = stage.api::<ConfigMap>().get("a").await?;
+                ensure!(map.metadata.uid != uid, "it is still the old one");
+                Ok(())
+            })
+            .await?;
+        stage.has_value("a", "one").await?;
+    }
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_label_is_taken_away_gets_it_back() -> Result<()> {
+    let stage = Stage::new("label").await?;
+    stage.environment("dev", json!({})).await?;
+    let revision = stage.push_config_maps("dev", &["a"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+    kubectl(&["label", "configmap/a", "plumb.dev/environment-", "-n", stage.ns()], "").await?;
+    stage
+        .wait("the label to be back", async || {
+            let labels = stage.api::<ConfigMap>().get("a").await?.metadata.labels.unwrap_or_default();
+            ensure!(labels.get("plumb.dev/environment").map(String::as_str) == Some("dev"), "{labels:?}");
+            Ok(())
+        })
+        .await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_alert_the_object_stays_and_the_condition_tells() -> Result<()> {
+    let stage = Stage::new("alert").await?;
+    stage.environment("dev", json!({"drift": {"policy": "Alert"}})).await?;
+    let revision = stage.push_config_maps("dev", &["a", "b"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+    let change = json!({"data": {"value": "mine"}});
+    stage.api::<ConfigMap>().patch("a", &PatchParams::default(), &Patch::Merge(&change)).await?;
+    stage
+        .wait("the condition Drifted", async || {
+            let status = stage.status("dev").await?;
+            let drifted = condition(&status.conditions, "Drifted");
+            ensure!(
+                drifted.is_some_and(|drifted| drifted.status == "True" && drifted.message.contains("/a")),
+                "{drifted:?}"
+            );
+            Ok(())
+        })
+        .await?;
+    stage.has_value("a", "mine").await?;
+    // Another manifest is another word: then the object is written.
+    stage.push_config_maps("dev", &["a", "b"], "two").await?;
+    stage.has_value("a", "two").await?;
+    stage.end().await
+}

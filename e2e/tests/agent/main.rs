@@ -1,0 +1,9 @@
+//! The agent on a real cluster with a real git server: what the README promises, end to end.
+
+mod chart;
+mod deploy;
+mod drift;
+mod promotion;
+mod refused;
+mod restart;
+mod serve;

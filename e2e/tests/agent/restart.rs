@@ -1,0 +1,80 @@
+//! The agent ends and starts again.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use e2e::{agent::Agent, cluster::eventually, stage::Stage};
+use k8s_openapi::api::coordination::v1::Lease;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_writes_nothing_and_repairs_what_drifted_meanwhile() -> Result<()> {
+    let mut stage = Stage::new("restart").await?;
+    stage.environment("dev", json!({})).await?;
+    let revision = stage.push_config_maps("dev", &["a", "b"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+
+    let replacement = Agent::spawn(&stage.installation, "two", &[])?;
+    let first = std::mem::replace(&mut stage.agent, replacement);
+    ensure!(first.stop().await?, "the agent did not end well");
+    let mark = stage.connection.audit().map(e2e::cluster::AuditLog::mark).transpose()?;
+    stage.agent.ready().await?;
+    stage
+        .wait("the new agent to have reconciled", async || {
+            ensure!(stage.metric("plumb_reconcile_total", &["success"]).await? >= 1.0, "not yet");
+            Ok(())
+        })
+        .await?;
+    if let (Some(audit), Some(mark)) = (stage.connection.audit(), mark) {
+        let requests = audit.settled_since(&stage.connection.client, mark).await?.by_user(&stage.installation.user());
+        let writes = requests
+            .only(|request| !matches!(request.verb.as_str(), "get" | "list" | "watch") && request.resource != "leases");
+        ensure!(writes.is_empty(), "a restart wrote {writes:?}");
+    }
+
+    // While nobody looks, somebody changes an object.
+    let next = Agent::spawn(&stage.installation, "three", &[])?;
+    let second = std::mem::replace(&mut stage.agent, next);
+    second.kill().await?;
+    e2e::agent::kubectl(
+        &["patch", "configmap", "a", "-n", stage.ns(), "--type=merge", "-p", r#"{"data":{"value":"mine"}}"#],
+        "",
+    )
+    .await?;
+    // The lease of an agent that was killed runs out first.
+    stage.has_value("a", "one").await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_agents_one_leads_and_the_other_takes_over_at_once() -> Result<()> {
+    let mut stage = Stage::new("lead").await?;
+    stage.environment("dev", json!({})).await?;
+    let revision = stage.push_config_maps("dev", &["a"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+    let second = Agent::spawn(&stage.installation, "second", &[])?;
+    second.ready().await?;
+    let holder = async || {
+        Ok::<_, anyhow::Error>(
+            stage.api::<Lease>().get("plumb").await?.spec.and_then(|spec| spec.holder_identity).unwrap_or_default(),
+        )
+    };
+    ensure!(holder().await?.starts_with("one"), "the first agent does not lead");
+
+    let first = std::mem::replace(&mut stage.agent, second);
+    ensure!(first.stop().await?, "the agent did not end well");
+    let holder = async || {
+        Ok::<_, anyhow::Error>(
+            stage.api::<Lease>().get("plumb").await?.spec.and_then(|spec| spec.holder_identity).unwrap_or_default(),
+        )
+    };
+    eventually(Duration::from_secs(30), "the second agent to lead", async || {
+        let holder = holder().await?;
+        ensure!(holder.starts_with("second"), "{holder} leads");
+        Ok(())
+    })
+    .await?;
+    stage.push_config_maps("dev", &["a"], "two").await?;
+    stage.has_value("a", "two").await?;
+    stage.end().await
+}
