@@ -1,0 +1,241 @@
+#!/usr/bin/env bash
+# Shows Plumb at work: a real cluster, a git server, the overlays of this repository, the agent.
+#
+#   bootstrap/demo.sh          runs through it and keeps everything up until Ctrl-C
+#   bootstrap/demo.sh --once   runs through it, takes everything down and exits; non-zero when something did not happen
+#
+# With KUBECONFIG set, that cluster is used; otherwise a local one is built from Go modules and started.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+once=false
+case "${1:-}" in
+    --once) once=true ;;
+    '') ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; [ "$1" = --help ] && exit 0 || exit 2 ;;
+esac
+
+started=$SECONDS
+work=$(mktemp -d)
+namespace=plumb-system
+own_cluster=false
+pids=()
+
+step() { printf '\n\033[1m==> [%4ss] %s\033[0m\n' "$((SECONDS - started))" "$*"; }
+say() { printf '    %s\n' "$*"; }
+show() { printf '    $ %s\n' "$*"; "$@" 2>&1 | sed 's/^/    /'; }
+fail() {
+    printf '\n\033[1mdemo: %s\033[0m\n' "$*" >&2
+    [ ! -s "$work/agent.log" ] || { echo 'the last lines of the agent:' >&2; tail -n 20 "$work/agent.log" >&2; }
+    exit 1
+}
+
+finish() {
+    local status=$?
+    trap - EXIT INT TERM
+    step 'taking down what was started'
+    local pid
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+    if $own_cluster; then
+        "$e2e" local-cluster down --name demo || true
+    elif [ -n "${kubectl:-}" ] && [ -n "${KUBECONFIG:-}" ]; then
+        "$kubectl" delete environments,repositories --all -n "$namespace" --ignore-not-found --wait=false >/dev/null 2>&1 || true
+        "$kubectl" delete namespace mcp-mesh-dev mcp-mesh-staging mcp-mesh "$namespace" --ignore-not-found --wait=false >/dev/null 2>&1 || true
+    fi
+    rm -rf "$work"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Waits for a condition, up to a deadline in seconds: until 60 'what is waited for' command…
+until_true() {
+    local deadline=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain for: $what"
+        sleep 0.1
+    done
+}
+
+k() { "$kubectl" "$@"; }
+get() { k get "$@" 2>/dev/null; }
+equals() { [ "$("${@:2}" 2>/dev/null)" = "$1" ]; }
+config_value() { get configmap -n "$1" "$2" -o "jsonpath={.data.$3}"; }
+revision_of() { get environment "$1" -n "$namespace" -o 'jsonpath={.status.revision}'; }
+ready_at() { [ "$(revision_of "$1")" = "$2" ] && k wait --for=condition=Ready "environment/$1" -n "$namespace" --timeout=0s; }
+condition() { get environment "$1" -n "$namespace" -o "jsonpath={.status.conditions[?(@.type==\"$2\")].$3}"; }
+commit() { git -C "$checkout" add -A; git -C "$checkout" commit -q --allow-empty "$@"; git -C "$checkout" push -q origin main; git -C "$checkout" rev-parse HEAD; }
+pull() { git -C "$checkout" pull -q --rebase origin main; }
+
+step 'installing what is missing on this machine'
+"$root/e2e/prerequisites.sh"
+
+step 'building the agent and the local cluster'
+(cd "$root" && cargo build --release --locked -p plumb -p e2e)
+plumb=$root/target/release/plumb
+e2e=$root/target/release/e2e
+"$root/e2e/cluster/build.sh"
+kubectl=$root/e2e/cluster/bin/kubectl
+
+if [ -n "${KUBECONFIG:-}" ]; then
+    step 'using the cluster of KUBECONFIG'
+else
+    step 'starting a local cluster: etcd, API server, controllers, scheduler, and KWOK for the nodes'
+    own_cluster=true
+    "$e2e" local-cluster down --name demo >/dev/null 2>&1 || true
+    "$e2e" local-cluster up --name demo
+    eval "$("$e2e" local-cluster env --name demo)"
+fi
+show "$kubectl" get nodes
+
+step 'starting a git server with the overlays of this repository'
+mkdir -p "$work/git" "$work/home"
+export HOME="$work/home" GIT_CONFIG_NOSYSTEM=1
+git config --global user.name 'Ada Example'
+git config --global user.email ada@example.com
+git config --global init.defaultBranch main
+password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+token=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+port_file=$work/git-port
+hook_file=$work/hook
+(umask 077; printf '%s' "$password" >"$work/password"; printf '%s' "$token" >"$work/token")
+"$e2e" git-server --directory "$work/git" --repository platform --username plumb --password-file "$work/password" \
+    --hook-url-file "$hook_file" --hook-token-file "$work/token" --url-file "$port_file" >"$work/git-server.log" 2>&1 &
+pids+=($!)
+until_true 20 'the git server' test -s "$port_file"
+url=$(cat "$port_file")/platform.git
+printf 'machine 127.0.0.1 login plumb password %s\n' "$password" >"$HOME/.netrc"
+chmod 600 "$HOME/.netrc"
+checkout=$work/platform
+mkdir -p "$checkout"
+cp -r "$root/overlays" "$checkout/"
+git -C "$checkout" init -q
+git -C "$checkout" remote add origin "$url"
+first=$(commit -m 'platform: first overlays')
+say "pushed ${first:0:12} to $url"
+
+step 'installing the agent: chart, credentials, webhook secret, the environments dev, staging and prod'
+install() {
+    "$root/bootstrap/cluster.sh" --namespace "$namespace" --url "$url" --username plumb --password-file "$work/password" \
+        --webhook-token-file "$work/token" --replicas 0 "$@" | sed 's/^/    /'
+}
+export PATH="$root/e2e/cluster/bin:$PATH"
+install --environment dev --path overlays/dev
+install --environment staging --path overlays/staging --promotes-from dev
+install --environment prod --path overlays/prod --promotes-from staging
+
+step 'starting the agent, as the service account that the chart made'
+say 'the chart has no replicas here: the nodes of the local cluster run no containers, so the agent runs beside it'
+(
+    umask 077
+    server=$(k config view --minify --raw -o 'jsonpath={.clusters[0].cluster.server}')
+    k config view --minify --raw --flatten -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d >"$work/ca.crt"
+    agent_config="$work/agent.kubeconfig"
+    k --kubeconfig "$agent_config" config set-cluster demo --server "$server" --certificate-authority "$work/ca.crt" --embed-certs >/dev/null
+    k --kubeconfig "$agent_config" config set-credentials plumb --token "$(k create token plumb -n "$namespace" --duration 8h)" >/dev/null
+    k --kubeconfig "$agent_config" config set-context demo --cluster demo --user plumb >/dev/null
+    k --kubeconfig "$agent_config" config use-context demo >/dev/null
+)
+page_port=${PLUMB_PORT:-8080}
+KUBECONFIG="$work/agent.kubeconfig" "$plumb" agent --listen "127.0.0.1:$page_port" --data-dir "$work/data" --namespace "$namespace" \
+    --log-format text >"$work/agent.log" 2>&1 &
+agent=$!
+pids+=("$agent")
+page="http://127.0.0.1:$page_port"
+until_true 30 'the agent to be ready' curl -fsS "$page/readyz"
+printf '%s/hooks/platform' "$page" >"$hook_file"
+say "the page: $page"
+
+step 'dev follows the branch'
+until_true 120 "dev to be ready at ${first:0:12}" ready_at dev "$first"
+show "$kubectl" get environments -n "$namespace"
+show "$kubectl" get deployments,statefulsets,pods -n mcp-mesh-dev
+say "staging waits: $(condition staging Ready message)"
+
+step 'a push deploys'
+config=$checkout/overlays/bases/mcp-mesh/demo.yaml
+cat >"$config" <<'YAML'
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: greeting
+data:
+  text: hello
+YAML
+(cd "$checkout/overlays/bases/mcp-mesh" && "$root/e2e/cluster/bin/kustomize" edit add resource demo.yaml)
+pushed=$(commit -m 'mcp-mesh: greet')
+until_true 30 'the ConfigMap in dev' equals hello config_value mcp-mesh-dev greeting text
+until_true 60 'dev to be ready' ready_at dev "$pushed"
+show "$kubectl" get configmap greeting -n mcp-mesh-dev -o 'jsonpath={.data}{"\n"}'
+
+step 'drift is repaired: somebody scales a Deployment'
+deployment=$(get deployments -n mcp-mesh-dev -o 'jsonpath={.items[0].metadata.name}')
+replicas() { get deployment "$deployment" -n mcp-mesh-dev -o 'jsonpath={.spec.replicas}'; }
+wanted=$(replicas)
+show "$kubectl" scale deployment "$deployment" -n mcp-mesh-dev --replicas 7
+until_true 20 "$deployment to have $wanted replicas again" equals "$wanted" replicas
+say "$deployment has $(replicas) replicas again; the agent says:"
+drifted() { get environment dev -n "$namespace" -o 'jsonpath={.status.drifts[0].object}' | grep -q "$1"; }
+until_true 20 'the drift in the status' drifted "$deployment"
+say "$(get environment dev -n "$namespace" -o 'jsonpath={.status.drifts[0].object}: {.status.drifts[0].fields[*]} by {.status.drifts[0].writer}')"
+
+step 'drift is repaired: somebody deletes a ConfigMap'
+show "$kubectl" delete configmap greeting -n mcp-mesh-dev
+until_true 20 'the ConfigMap to be back' equals hello config_value mcp-mesh-dev greeting text
+say 'it is back'
+
+step 'a labelled commit promotes to staging, and on to prod'
+until_true 60 'dev to be ready' ready_at dev "$pushed"
+promoted=$(commit -m 'mcp-mesh: release the greeting' --trailer 'Promote-To: staging' --trailer 'Promote-To: prod')
+say "pushed ${promoted:0:12} with Promote-To: staging and Promote-To: prod"
+until_true 120 'staging to be ready at the promoted revision' ready_at staging "$promoted"
+until_true 120 'prod to be ready at the promoted revision' ready_at prod "$promoted"
+pull
+show git -C "$checkout" log --first-parent -n 4 '--format=%h %s%n%(trailers)'
+show "$kubectl" get environments -n "$namespace"
+
+step 'the base moves on; prod does not'
+sed -i 's/text: hello/text: good morning/' "$config"
+moved=$(commit -m 'mcp-mesh: another greeting')
+until_true 60 'dev to have the new greeting' equals 'good morning' config_value mcp-mesh-dev greeting text
+until_true 60 'dev to be ready' ready_at dev "$moved"
+[ "$(config_value mcp-mesh greeting text)" = hello ] || fail 'a change of the base leaked into prod'
+say "dev says '$(config_value mcp-mesh-dev greeting text)', prod says '$(config_value mcp-mesh greeting text)' at $(revision_of prod | cut -c1-12)"
+
+step 'what leaves git is pruned'
+rm "$config"
+(cd "$checkout/overlays/bases/mcp-mesh" && "$root/e2e/cluster/bin/kustomize" edit remove resource demo.yaml)
+removed=$(commit -m 'mcp-mesh: no greeting')
+gone() { ! get configmap greeting -n mcp-mesh-dev >/dev/null; }
+until_true 60 'the ConfigMap to be gone' gone
+until_true 60 'dev to be ready' ready_at dev "$removed"
+say 'the ConfigMap is gone from dev, and still there in prod:'
+show "$kubectl" get configmap greeting -n mcp-mesh
+
+step 'a broken overlay stops nothing'
+broken=$checkout/overlays/dev/mcp-mesh/kustomization.yaml
+before=$(get all -n mcp-mesh-dev -o name | sort)
+printf 'patches:\n  - path: nowhere.yaml\n bad indentation: [\n' >>"$broken"
+commit -m 'dev: a mistake' >/dev/null
+until_true 60 'the condition to say so' equals RenderFailed condition dev Ready reason
+say "Ready=$(condition dev Ready status), reason $(condition dev Ready reason):"
+condition dev Ready message | sed 's/^/    /'
+[ "$(get all -n mcp-mesh-dev -o name | sort)" = "$before" ] || fail 'the broken overlay changed what runs'
+say 'what runs is as it was'
+git -C "$checkout" revert --no-edit HEAD >/dev/null
+repaired=$(commit -m 'dev: nothing more')
+until_true 60 'dev to be ready again' ready_at dev "$repaired"
+show "$plumb" status -n "$namespace"
+
+step "all of it happened, in $((SECONDS - started)) s"
+if ! $once; then
+    say "the page:       $page"
+    [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || ! command -v xdg-open >/dev/null || xdg-open "$page" >/dev/null 2>&1 || true
+    say "the checkout:   $checkout (push to it; HOME=$HOME has its credentials)"
+    say "the cluster:    export KUBECONFIG=$KUBECONFIG"
+    say 'Ctrl-C takes everything down'
+    wait "$agent"
+fi
