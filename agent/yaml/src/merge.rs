@@ -1,0 +1,118 @@
+//! The entries of a mapping: merge keys expanded, duplicate keys found.
+
+use std::collections::HashMap;
+
+use crate::error::Error;
+use crate::node::{Data, Node};
+use crate::resolve::Schema;
+
+/// An entry as it was read.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: Node,
+    pub(crate) value: Node,
+    /// The key is `<<` and asks to merge the value into the mapping.
+    pub(crate) merge: bool,
+    /// The value was an alias.
+    pub(crate) alias: bool,
+}
+
+/// A mapping under construction: entries in order, each key once.
+#[derive(Default)]
+struct Entries {
+    entries: Vec<(Node, Node)>,
+    places: HashMap<String, usize>,
+}
+
+impl Entries {
+    fn place(&self, key: &Node) -> Option<usize> {
+        key.as_str().and_then(|key| self.places.get(key)).copied()
+    }
+
+    fn set(&mut self, key: Node, value: Node) {
+        if let Some(at) = self.place(&key) {
+            self.entries[at] = (key, value);
+        } else {
+            self.places.insert(key.as_str().unwrap_or_default().to_owned(), self.entries.len());
+            self.entries.push((key, value));
+        }
+    }
+}
+
+/// Puts the entries of a mapping together.
+///
+/// In resources (kyaml's `mergeAll`) a key of the mapping wins over a merged one wherever it stands, and of several merged mappings
+/// the first. In YAML 1.1 (yaml.v2) all is set in the order of the file, so a merge key overrides what stands before it.
+pub(crate) fn mapping(read: Vec<Entry>, schema: Schema) -> Result<Vec<(Node, Node)>, Error> {
+    match schema {
+        Schema::Resource => resource(read),
+        Schema::Yaml11 => {
+            let mut entries = Entries::default();
+            for entry in read {
+                if entry.merge {
+                    // Of several mappings the first wins, so it is set last.
+                    for source in sources(entry.value, entry.alias)?.into_iter().rev() {
+                        for (key, value) in source {
+                            entries.set(key, value);
+                        }
+                    }
+                } else {
+                    entries.set(entry.key, entry.value);
+                }
+            }
+            Ok(entries.entries)
+        }
+    }
+}
+
+fn resource(read: Vec<Entry>) -> Result<Vec<(Node, Node)>, Error> {
+    let mut entries = Entries::default();
+    let mut merge: Option<Entry> = None;
+    for entry in read {
+        if entry.merge {
+            if let Some(first) = &merge {
+                return Err(duplicate(&entry.key, "<<", first.key.line));
+            }
+            merge = Some(entry);
+        } else if let Some(at) = entries.place(&entry.key) {
+            let name = entry.key.as_str().unwrap_or_default();
+            return Err(duplicate(&entry.key, name, entries.entries[at].0.line));
+        } else {
+            entries.set(entry.key, entry.value);
+        }
+    }
+    if let Some(merge) = merge {
+        for (key, value) in sources(merge.value, merge.alias)?.into_iter().flatten() {
+            if entries.place(&key).is_none() {
+                entries.set(key, value);
+            }
+        }
+    }
+    Ok(entries.entries)
+}
+
+fn duplicate(key: &Node, name: &str, first: u32) -> Error {
+    Error::new(key.line, key.column, format!("the key {name:?} stands already on line {first}; remove one"))
+}
+
+/// The mappings that the value of a merge key names.
+fn sources(value: Node, alias: bool) -> Result<Vec<Vec<(Node, Node)>>, Error> {
+    let wrong = |node: &Node| {
+        Error::new(
+            node.line,
+            node.column,
+            "the merge key << wants a mapping, or a sequence of mappings; give it an alias of one",
+        )
+    };
+    match value.data {
+        Data::Mapping(entries) => Ok(vec![entries]),
+        Data::Sequence(items) if !alias => {
+            let entries = |item: Node| match item.data {
+                Data::Mapping(entries) => Ok(entries),
+                _ => Err(wrong(&item)),
+            };
+            items.into_iter().map(entries).collect()
+        }
+        _ => Err(wrong(&value)),
+    }
+}

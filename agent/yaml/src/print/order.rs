@@ -1,0 +1,66 @@
+//! The order of keys.
+
+use std::cmp::Ordering;
+
+/// Compares keys as `go.yaml.in/yaml/v2` does: at the first difference a letter stands behind any other character, and runs of digits
+/// count as numbers.
+///
+/// This is no total order for keys such as `a0`, `a00` and `a-`; see [`sort`].
+pub(super) fn compare(a: &str, b: &str) -> Ordering {
+    let a: Vec<char> = a.chars().collect();
+    let b: Vec<char> = b.chars().collect();
+    let Some(at) = a.iter().zip(&b).position(|(a, b)| a != b) else {
+        return a.len().cmp(&b.len());
+    };
+    let (left, right) = (a[at], b[at]);
+    match (left.is_alphabetic(), right.is_alphabetic()) {
+        (true, true) => return left.cmp(&right),
+        (true, false) => return Ordering::Greater,
+        (false, true) => return Ordering::Less,
+        (false, false) => {}
+    }
+    // A zero counts only within a number that began before it.
+    let within_number =
+        (left == '0' || right == '0') && a[..at].iter().rev().take_while(|c| c.is_ascii_digit()).any(|c| *c != '0');
+    let (left_number, left_length) = number(&a[at..], within_number);
+    let (right_number, right_length) = number(&b[at..], within_number);
+    left_number.cmp(&right_number).then(left_length.cmp(&right_length)).then(left.cmp(&right))
+}
+
+/// The number that a text starts with, and how many digits it has; it wraps like the 64-bit integers of Go.
+fn number(text: &[char], within_number: bool) -> (i64, usize) {
+    let digits = || text.iter().map_while(|c| c.to_digit(10));
+    let value =
+        digits().fold(i64::from(within_number), |value, digit| value.wrapping_mul(10).wrapping_add(i64::from(digit)));
+    (value, digits().count())
+}
+
+/// A merge sort, because the sort of the standard library may panic on an order that is not total.
+pub(super) fn sort<T>(items: Vec<T>, compare: impl Fn(&T, &T) -> Ordering + Copy) -> Vec<T> {
+    let mut runs: Vec<Vec<T>> = items.into_iter().map(|item| vec![item]).collect();
+    while runs.len() > 1 {
+        let mut merged = Vec::with_capacity(runs.len().div_ceil(2));
+        let mut rest = runs.into_iter();
+        while let Some(first) = rest.next() {
+            merged.push(match rest.next() {
+                Some(second) => merge(first, second, compare),
+                None => first,
+            });
+        }
+        runs = merged;
+    }
+    runs.pop().unwrap_or_default()
+}
+
+fn merge<T>(first: Vec<T>, second: Vec<T>, compare: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    let mut merged = Vec::with_capacity(first.len() + second.len());
+    let mut first = first.into_iter().peekable();
+    let mut second = second.into_iter().peekable();
+    while let (Some(a), Some(b)) = (first.peek(), second.peek()) {
+        let from = if compare(b, a) == Ordering::Less { &mut second } else { &mut first };
+        merged.extend(from.next());
+    }
+    merged.extend(first);
+    merged.extend(second);
+    merged
+}
