@@ -121,7 +121,7 @@ impl LocalCluster {
         progress(began, "starting etcd and the API server");
         cluster.spawn(Component::Etcd, &ports)?;
         cluster.spawn(Component::ApiServer, &ports)?;
-        let client = connect(&layout.kubeconfig()).await?;
+        let client = connect(&layout.unfinished_kubeconfig()).await?;
         cluster.unless_it_fails(Component::ApiServer, api_server_ready(&client)).await?;
 
         progress(began, "starting the controller-manager, the scheduler and KWOK");
@@ -134,6 +134,7 @@ impl LocalCluster {
         progress(began, &format!("waiting for {nodes} nodes and the default service account"));
         cluster.unless_it_fails(Component::Kwok, nodes_ready(&client, nodes)).await?;
         cluster.unless_it_fails(Component::ControllerManager, service_account_ready(&client)).await?;
+        fs::rename(layout.unfinished_kubeconfig(), layout.kubeconfig()).context("can't write the kubeconfig")?;
         progress(began, &format!("the cluster {} is ready", layout.name()));
         Ok(cluster)
     }
@@ -188,15 +189,16 @@ pub async fn stop(name: &str) -> Result<usize> {
 }
 
 impl Layout {
-    /// Whether the cluster is running, which is not yet to say that it answers.
+    /// Whether the cluster was started to the end and all of it is running, which is not yet to say that it answers.
     pub fn is_running(&self) -> Result<bool> {
         let found = process::find(self)?;
-        Ok(Component::ALL.iter().all(|component| found.iter().any(|(running, _)| running == component)))
+        Ok(self.kubeconfig().exists()
+            && Component::ALL.iter().all(|component| found.iter().any(|(running, _)| running == component)))
     }
 }
 
 async fn is_ready(layout: &Layout) -> Result<bool> {
-    if !layout.is_running()? || !layout.kubeconfig().exists() {
+    if !layout.is_running()? {
         return Ok(false);
     }
     let client = connect(&layout.kubeconfig()).await?;
@@ -275,7 +277,7 @@ fn prepare(layout: &Layout) -> Result<Ports> {
             write_kubeconfig(&layout.component_kubeconfig(component), user, None)?;
         }
     }
-    write_kubeconfig(&layout.kubeconfig(), "kubernetes-admin", Some("system:masters"))?;
+    write_kubeconfig(&layout.unfinished_kubeconfig(), "kubernetes-admin", Some("system:masters"))?;
     Ok(ports)
 }
 
@@ -295,7 +297,7 @@ async fn create_objects(layout: &Layout) -> Result<()> {
         .args(["apply", "--server-side", "--field-manager=local-cluster", "--filename"])
         .arg(layout.config("objects.yaml"))
         .arg("--kubeconfig")
-        .arg(layout.kubeconfig())
+        .arg(layout.unfinished_kubeconfig())
         .arg("--cache-dir")
         .arg(layout.data("kubectl-cache"))
         .stdin(Stdio::null())

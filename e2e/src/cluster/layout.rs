@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::Component;
 
@@ -23,7 +23,11 @@ impl Layout {
             valid,
             "{name:?} can't name a cluster: use up to 40 lower-case letters, digits and hyphens, for example \"default\""
         );
-        Ok(Self { name: name.to_owned(), root: Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster") })
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster");
+        // A process is recognised by its paths, so a checkout that is reached over a symbolic link needs the same ones.
+        let root =
+            root.canonicalize().with_context(|| format!("the checkout was moved: {} is gone", root.display()))?;
+        Ok(Self { name: name.to_owned(), root })
     }
 
     /// The name of the cluster.
@@ -56,9 +60,14 @@ impl Layout {
         self.root.join("run").join(format!("{}.lock", self.name))
     }
 
-    /// The administrator's kubeconfig.
+    /// The administrator's kubeconfig. It is there when the cluster is ready, and not before.
     pub fn kubeconfig(&self) -> PathBuf {
         self.run().join("kubeconfig")
+    }
+
+    /// The same while the cluster starts.
+    pub(super) fn unfinished_kubeconfig(&self) -> PathBuf {
+        self.run().join("unfinished.kubeconfig")
     }
 
     /// The API server's audit log: one JSON object per line.
