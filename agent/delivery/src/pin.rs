@@ -1,4 +1,20 @@
 //! The pin of an environment: the file that names the revision which runs there.
+//!
+//! ```yaml
+//! apiVersion: plumb.dev/v1alpha1
+//! kind: Pin
+//! revision: 4b825dc642cb6eb9a060e54bf8d69288fbee4904
+//! from: dev            # or a list; who proved the revision, when a promotion wrote the file
+//! requestedBy: 9b1c…   # the labelled commit
+//! hold:                # stops promotions
+//!   reason: freeze until Monday
+//! ```
+//!
+//! Whoever moves a pin by hand writes `apiVersion`, `kind` and `revision`; the rest is optional.
+
+mod file;
+
+pub use file::{Error, parse, print};
 
 /// The name of the file, beside the environment's `kustomization.yaml`.
 pub const FILE: &str = "promoted.yaml";
@@ -39,3 +55,6 @@ pub fn path(environment_path: &str) -> String {
         .collect::<Vec<_>>()
         .join("/")
 }
+
+#[cfg(test)]
+mod tests;

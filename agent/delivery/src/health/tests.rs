@@ -450,37 +450,49 @@ fn an_environment_is_as_good_as_its_worst_object() {
     let check = |objects: &[(&'static str, Health)], now: i64, expected: Expect| {
         let found = summarize(objects, now);
         let deadline = found.deadline.map_or_else(String::new, |deadline| format!(" (until {deadline})"));
-        expected.assert_eq(&format!("{:?}{deadline}: {}", found.status, found.message(2)));
+        expected.assert_eq(&format!("{:?}{deadline}: {}\n", found.status, found.message(2)));
     };
-    check(&[], 0, expect!["Healthy: 0 objects are healthy"]);
-    check(&[healthy.clone(), resting.clone()], 0, expect!["Healthy: 2 objects are healthy"]);
+    check(
+        &[],
+        0,
+        expect![[r#"
+        Healthy: 0 objects are healthy
+    "#]],
+    );
+    check(
+        &[healthy.clone(), resting.clone()],
+        0,
+        expect![[r#"
+        Healthy: 2 objects are healthy
+    "#]],
+    );
     check(
         &[healthy.clone(), late.clone()],
         299,
-        expect![
-            "Progressing (until 2027-01-15T08:05:00Z): 1 of 2 objects are not healthy: Deployment c: 1 of 3 pods are updated"
-        ],
+        expect![[r#"
+        Progressing (until 2027-01-15T08:05:00Z): 1 of 2 objects are not healthy: Deployment c: 1 of 3 pods are updated
+    "#]],
     );
     check(
         &[healthy.clone(), late.clone()],
         300,
-        expect![
-            "Degraded: 1 of 2 objects are not healthy: Deployment c: not healthy within 5m: 1 of 3 pods are updated"
-        ],
+        expect![[r#"
+        Degraded: 1 of 2 objects are not healthy: Deployment c: not healthy within 5m: 1 of 3 pods are updated
+    "#]],
     );
     check(
         std::slice::from_ref(&lost),
         0,
-        expect![
-            "Progressing (until 2027-01-15T08:05:00Z): 1 of 1 objects are not healthy: Pod d: its node does not answer"
-        ],
+        expect![[r#"
+        Progressing (until 2027-01-15T08:05:00Z): 1 of 1 objects are not healthy: Pod d: its node does not answer
+    "#]],
     );
     check(
         &[late.clone(), healthy.clone(), failed.clone(), lost.clone()],
         0,
-        expect![
-            "Degraded (until 2027-01-15T08:05:00Z): 3 of 4 objects are not healthy: Job e: BackoffLimitExceeded; Pod d: its node does not answer; and 1 more"
-        ],
+        expect![[r#"
+        Degraded (until 2027-01-15T08:05:00Z): 3 of 4 objects are not healthy: Job e: BackoffLimitExceeded; Pod d: its node does not answer; and 1 more
+    "#]],
     );
 
     let counts = summarize(&[healthy, resting, late, lost, failed], 0).counts;
