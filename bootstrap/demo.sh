@@ -73,10 +73,10 @@ pull() { git -C "$checkout" pull -q --rebase origin main; }
 step 'installing what is missing on this machine'
 "$root/e2e/prerequisites.sh"
 
-step 'building the agent and the local cluster'
-(cd "$root" && cargo build --release --locked -p plumb -p e2e)
-plumb=$root/target/release/plumb
-e2e=$root/target/release/e2e
+step 'building the agent, the test tools and the local cluster'
+plumb=$("$root/bootstrap/build.sh")
+(cd "$root" && cargo build --locked -p e2e)
+e2e=$(cd "$root" && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/e2e
 "$root/e2e/cluster/build.sh"
 kubectl=$root/e2e/cluster/bin/kubectl
 
@@ -118,14 +118,10 @@ first=$(commit -m 'platform: first overlays')
 say "pushed ${first:0:12} to $url"
 
 step 'installing the agent: chart, credentials, webhook secret, the environments dev, staging and prod'
-install() {
-    "$root/bootstrap/cluster.sh" --namespace "$namespace" --url "$url" --username plumb --password-file "$work/password" \
-        --webhook-token-file "$work/token" --replicas 0 "$@" | sed 's/^/    /'
-}
 export PATH="$root/e2e/cluster/bin:$PATH"
-install --environment dev --path overlays/dev
-install --environment staging --path overlays/staging --promotes-from dev
-install --environment prod --path overlays/prod --promotes-from staging
+"$root/bootstrap/cluster.sh" --namespace "$namespace" --url "$url" --repository platform --username plumb --password-file "$work/password" \
+    --replicas 0 --environment dev --environment staging --promotes-from dev --environment prod --promotes-from staging 2>&1 | sed 's/^/    /'
+k get secret platform-webhook -n "$namespace" -o 'jsonpath={.data.token}' | base64 -d >"$work/token"
 
 step 'starting the agent, as the service account that the chart made'
 say 'the chart has no replicas here: the nodes of the local cluster run no containers, so the agent runs beside it'

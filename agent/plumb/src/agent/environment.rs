@@ -56,6 +56,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         inventory: None,
         outcome: Outcome::Pending,
         unhealthy_since: None,
+        deadline: None,
         cx,
         key,
     };
@@ -138,6 +139,8 @@ struct Worker {
     inventory: Option<Inventory>,
     outcome: Outcome,
     unhealthy_since: Option<Timestamp>,
+    /// When objects that are on their way count as degraded.
+    deadline: Option<Timestamp>,
     status: EnvironmentStatus,
     written: EnvironmentStatus,
 }

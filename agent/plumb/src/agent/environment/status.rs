@@ -1,9 +1,11 @@
 //! From what is known to the status that people and `kubectl wait` read.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plumb_api::{DriftPolicy, EnvironmentStatus, ObjectCounts, Reason, condition_type, set_condition};
-use plumb_delivery::health::{Health, HealthStatus};
+use plumb_delivery::health::{HealthStatus, summary};
 use tokio::time::Instant;
 
 use super::{Worker, reconcile::Outcome};
@@ -11,14 +13,20 @@ use super::{Worker, reconcile::Outcome};
 /// How many unhealthy objects a message names.
 const NAMED: usize = 10;
 
+/// How the environment fares, in words that the status uses.
+struct Assessment {
+    status: HealthStatus,
+    counts: ObjectCounts,
+    message: String,
+    deadline: Option<Timestamp>,
+}
+
 impl Worker {
     /// When objects that are on their way count as degraded.
     pub(super) fn health_deadline(&self) -> Option<Instant> {
-        let since = self.unhealthy_since?;
-        let timeout = std::time::Duration::from(self.environment.spec.timeout);
-        let passed = std::time::Duration::try_from(Timestamp::now().duration_since(since)).unwrap_or_default();
+        let left = Duration::try_from(self.deadline?.duration_since(Timestamp::now())).ok()?;
         // Once it is past, only an event can change anything.
-        timeout.checked_sub(passed).map(|left| Instant::now() + left)
+        Some(Instant::now() + left)
     }
 
     /// Brings the status up to date with what is known.
@@ -27,15 +35,8 @@ impl Worker {
         let time = Time(now);
         self.status.observed_generation = generation;
         let before = self.status.conditions.clone();
-        let (counts, unhealthy) = self.health();
+        let assessment = self.health(now);
         let drifted = self.drifted();
-        self.unhealthy_since =
-            if self.target.is_none() || unhealthy.is_empty() { None } else { self.unhealthy_since.or(Some(now)) };
-        let late = self.unhealthy_since.is_some_and(|since| {
-            let timeout = std::time::Duration::from(self.environment.spec.timeout);
-            std::time::Duration::try_from(now.duration_since(since)).is_ok_and(|passed| passed >= timeout)
-        });
-        let degraded = counts.degraded > 0 || late;
         let conditions = &mut self.status.conditions;
         conditions.retain(|condition| {
             condition.type_ != condition_type::STALLED && condition.type_ != condition_type::RECONCILING
@@ -43,65 +44,47 @@ impl Worker {
         let mut set = |type_: &str, status: Option<bool>, reason: Reason, message: &str| {
             set_condition(conditions, type_, status, reason, message, generation, &time);
         };
-        let mut healthy = false;
-        if self.target.is_some() {
-            self.status.objects = Some(counts);
-            let message = describe(counts, &unhealthy, late);
-            if unhealthy.is_empty() {
-                healthy = true;
-                set(condition_type::HEALTHY, Some(true), Reason::Succeeded, &message);
-            } else {
-                set(
-                    condition_type::HEALTHY,
-                    Some(false),
-                    if degraded { Reason::Degraded } else { Reason::Progressing },
-                    &message,
-                );
-            }
+        let healthy = assessment.as_ref().is_some_and(|assessment| assessment.status == HealthStatus::Healthy);
+        let pending = if assessment.as_ref().is_some_and(|assessment| assessment.status == HealthStatus::Degraded) {
+            Reason::Degraded
+        } else {
+            Reason::Progressing
+        };
+        self.deadline = None;
+        let mut message = String::new();
+        if let Some(assessment) = assessment {
+            let reason = if healthy { Reason::Succeeded } else { pending };
+            set(condition_type::HEALTHY, Some(healthy), reason, &assessment.message);
             if drifted.is_empty() {
                 set(condition_type::DRIFTED, Some(false), Reason::NoDrift, "all objects are as git says");
             } else {
-                let message =
-                    format!("{} of {} objects differ from git: {}", drifted.len(), counts.total, shorten(&drifted));
+                let named = drifted.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+                let message = format!("{} of {} objects differ from git: {named}", drifted.len(), assessment.counts.total);
                 set(condition_type::DRIFTED, Some(true), Reason::DriftDetected, &message);
             }
+            self.unhealthy_since = if healthy { None } else { self.unhealthy_since.or(Some(now)) };
+            self.deadline = assessment.deadline.filter(|deadline| *deadline > now);
+            self.status.objects = Some(assessment.counts);
+            message = assessment.message;
         }
         match &self.outcome {
-            Outcome::Pending => {
-                set(condition_type::READY, None, Reason::Progressing, "waiting for the repository");
-                set(condition_type::RECONCILING, Some(true), Reason::Progressing, "waiting for the repository");
-            }
+            Outcome::Pending => {}
             Outcome::Failed { reason, message, transient } => {
                 set(condition_type::READY, Some(false), *reason, message);
                 if *transient {
                     set(condition_type::RECONCILING, Some(true), *reason, "it is tried again");
                 } else if *reason != Reason::Suspended {
-                    set(
-                        condition_type::STALLED,
-                        Some(true),
-                        *reason,
-                        "nothing will happen before the cause is removed",
-                    );
+                    set(condition_type::STALLED, Some(true), *reason, "nothing will happen before the cause is removed");
                 }
             }
             Outcome::Applied if healthy => {
                 let revision = self.status.revision.as_deref().unwrap_or_default();
-                set(
-                    condition_type::READY,
-                    Some(true),
-                    Reason::Succeeded,
-                    &format!("revision {revision} is applied and healthy"),
-                );
+                let message = format!("revision {revision} is applied and healthy");
+                set(condition_type::READY, Some(true), Reason::Succeeded, &message);
             }
             Outcome::Applied => {
-                let message = describe(counts, &unhealthy, late);
-                set(
-                    condition_type::READY,
-                    Some(false),
-                    if degraded { Reason::Degraded } else { Reason::Progressing },
-                    &message,
-                );
-                if !degraded {
+                set(condition_type::READY, Some(false), pending, &message);
+                if pending == Reason::Progressing {
                     set(condition_type::RECONCILING, Some(true), Reason::Progressing, &message);
                 }
             }
@@ -130,28 +113,22 @@ impl Worker {
         }
     }
 
-    /// Counts the objects by health, and names those that are not healthy.
-    fn health(&self) -> (ObjectCounts, Vec<String>) {
-        let mut counts = ObjectCounts::default();
-        let mut unhealthy = Vec::new();
-        let Some(target) = &self.target else {
-            return (counts, unhealthy);
+    /// How the objects fare; `None` as long as it is not known what they shall be.
+    fn health(&self, now: Timestamp) -> Option<Assessment> {
+        let target = self.target.as_ref()?;
+        let objects = target.manifests.objects.keys().map(|id| (id, self.watched.health(id)));
+        let timeout = Duration::from(self.environment.spec.timeout);
+        let timeout = SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX);
+        let health = summary(objects, self.unhealthy_since.unwrap_or(now), timeout, now);
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let counts = ObjectCounts {
+            total: count(health.counts.total),
+            healthy: count(health.counts.healthy + health.counts.suspended),
+            progressing: count(health.counts.progressing + health.counts.unknown),
+            degraded: count(health.counts.degraded),
         };
-        for id in target.manifests.objects.keys() {
-            let Health { status, message } = self.watched.health(id);
-            counts.total += 1;
-            if status.is_fine() {
-                counts.healthy += 1;
-                continue;
-            }
-            if status == HealthStatus::Degraded {
-                counts.degraded += 1;
-            } else {
-                counts.progressing += 1;
-            }
-            unhealthy.push(format!("{id}: {message}"));
-        }
-        (counts, unhealthy)
+        let message = health.message(NAMED);
+        Some(Assessment { status: health.status, counts, message, deadline: health.deadline })
     }
 
     /// Objects that differ from git and are left so by the policy.
@@ -164,22 +141,6 @@ impl Worker {
         let differs = |id| live.get(id).is_some_and(|live| live.agrees_with.is_none());
         target.manifests.objects.keys().filter(|id| differs(*id)).map(ToString::to_string).collect()
     }
-}
-
-fn describe(counts: ObjectCounts, unhealthy: &[String], late: bool) -> String {
-    if unhealthy.is_empty() {
-        return format!("all {} objects are healthy", counts.total);
-    }
-    let late = if late { ", longer than spec.timeout allows" } else { "" };
-    format!("{} of {} objects are not healthy{late}: {}", unhealthy.len(), counts.total, shorten(unhealthy))
-}
-
-fn shorten(names: &[String]) -> String {
-    let mut text = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
-    if names.len() > NAMED {
-        text += &format!("; and {} more", names.len() - NAMED);
-    }
-    text
 }
 
 /// Whether a change is worth a write of its own: a condition turned, a revision moved, a drift was seen.
