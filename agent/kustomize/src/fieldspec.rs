@@ -1,0 +1,129 @@
+//! Field specs: which fields of which kinds a filter changes.
+
+pub(crate) mod builtin;
+
+use crate::error::Fault;
+use crate::id::Gvk;
+use crate::object::Resource;
+use crate::tree::Tree;
+
+/// A field of all objects that a selector fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FieldSpec {
+    pub(crate) selector: Gvk,
+    /// The path with `/` between its parts; `\/` is a slash inside a part, and `[]` after a part says that it is a list.
+    /// Lists on the way need no part of their own.
+    pub(crate) path: String,
+    /// Whether to create the field where it is missing.
+    pub(crate) create: bool,
+}
+
+/// What a filter creates where a field is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Create {
+    Nothing,
+    Scalar,
+    Mapping,
+}
+
+impl FieldSpec {
+    pub(crate) fn applies_to(&self, gvk: &Gvk) -> bool {
+        gvk.is_selected_by(&self.selector)
+    }
+
+    /// Calls `set` for each value at the path.
+    pub(crate) fn visit(
+        &self,
+        resource: &mut Resource,
+        create: Create,
+        set: &mut dyn FnMut(&mut Tree) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        if !self.applies_to(&resource.gvk()) {
+            return Ok(());
+        }
+        let create = if self.create { create } else { Create::Nothing };
+        let parts = split(&self.path);
+        visit(&mut resource.tree, &parts, create, set).map_err(|fault| Fault {
+            kind: fault.kind,
+            message: format!("field {} of {}: {}", self.path, resource.id(), fault.message),
+        })
+    }
+}
+
+/// Adds a field spec unless one for the same field is there; one with another `create` is a conflict.
+pub(crate) fn merge_one(specs: &mut Vec<FieldSpec>, spec: &FieldSpec) -> Result<(), Fault> {
+    // An existing spec counts as the same when the new selector fits it, which is not symmetric; so does kustomize.
+    match specs.iter().find(|own| own.path == spec.path && own.selector.is_selected_by(&spec.selector)) {
+        Some(own) if own.create != spec.create => Err(Fault::conflict(format!(
+            "the field {} is listed with create: {}, but create: {} is already set for it",
+            spec.path, spec.create, own.create
+        ))),
+        Some(_) => Ok(()),
+        None => {
+            specs.push(spec.clone());
+            Ok(())
+        }
+    }
+}
+
+/// Splits a path at its slashes, except at those after a backslash.
+pub(crate) fn split(path: &str) -> Vec<String> {
+    let path = path.strip_prefix('/').filter(|_| path.len() > 1).unwrap_or(path);
+    let mut parts: Vec<String> = Vec::new();
+    for part in path.split('/') {
+        match parts.last_mut() {
+            Some(last) if last.ends_with('\\') => {
+                last.pop();
+                last.push('/');
+                last.push_str(part);
+            }
+            _ => parts.push(part.to_owned()),
+        }
+    }
+    parts
+}
+
+fn visit(
+    tree: &mut Tree,
+    parts: &[String],
+    create: Create,
+    set: &mut dyn FnMut(&mut Tree) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let Some((part, rest)) = parts.split_first() else {
+        return set(tree);
+    };
+    let map = match tree {
+        Tree::Sequence(items) => {
+            return items.iter_mut().try_for_each(|item| visit(item, parts, create, set));
+        }
+        Tree::Mapping(map) => map,
+        scalar if scalar.is_null() => return Ok(()),
+        Tree::Scalar(_) => {
+            return Err(Fault::conflict(format!("expected a map or a list around {part}, found a scalar")));
+        }
+    };
+    let name = part.strip_suffix("[]").unwrap_or(part);
+    if name.is_empty() {
+        return Err(Fault::conflict("the path of a field spec has an empty part"));
+    }
+    // A part that is said to be a list is never created.
+    let may_create = create != Create::Nothing && name.len() == part.len();
+    let new = || match create {
+        Create::Scalar if rest.is_empty() => Tree::string(""),
+        _ => Tree::empty_mapping(),
+    };
+    let field = match map.get_mut(name) {
+        Some(field) => {
+            if field.is_null() && name.len() < part.len() {
+                // kustomize makes an empty list of a null that a path says is a list.
+                *field = Tree::Sequence(Vec::new());
+            } else if field.is_null() && may_create {
+                *field = new();
+            }
+            field
+        }
+        None if may_create => map.entry(name.to_owned()).or_insert_with(new),
+        None => return Ok(()),
+    };
+    visit(field, rest, create, set)
+}

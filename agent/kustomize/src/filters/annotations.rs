@@ -1,0 +1,12 @@
+//! `commonAnnotations`: adds annotations to objects and to their pod templates.
+
+use std::collections::BTreeMap;
+
+use super::labels::set_entries;
+use crate::error::Fault;
+use crate::fieldspec::builtin::builtin;
+use crate::resources::Resources;
+
+pub(crate) fn apply(resources: &mut Resources, annotations: &BTreeMap<String, String>) -> Result<(), Fault> {
+    set_entries(resources, annotations, &builtin().annotations)
+}

@@ -1,0 +1,150 @@
+//! JSON patches (RFC 6902), with the liberties of the library that kustomize uses (`evanphx/json-patch` version 4): `replace`
+//! adds a missing key of a map, and a negative index counts from the end.
+
+use plumb_yaml::{Number, Value};
+
+use crate::error::Fault;
+
+/// Applies the operations in order; all or nothing.
+pub(crate) fn apply(mut document: Value, operations: &[Value]) -> Result<Value, Fault> {
+    for operation in operations {
+        one(&mut document, operation)?;
+    }
+    round(&mut document);
+    Ok(document)
+}
+
+fn one(document: &mut Value, operation: &Value) -> Result<(), Fault> {
+    let text = |field: &str| operation.get(field).and_then(Value::as_str);
+    let op = text("op").unwrap_or("unknown");
+    let path = || text("path").ok_or_else(|| Fault::conflict(format!("the operation {op} has no path")));
+    let value = || operation.get("value").cloned().unwrap_or_default();
+    match op {
+        "add" => add(document, path()?, value()),
+        "remove" => remove(document, path()?).map(|_| ()),
+        "replace" => replace(document, path()?, value()),
+        "test" => test(document, path()?, &value()),
+        "move" | "copy" => {
+            let from = text("from").ok_or_else(|| Fault::conflict(format!("the operation {op} has no from")))?;
+            let moved = if op == "move" { remove(document, from)? } else { get(document, from)? };
+            add(document, path()?, moved)
+        }
+        other => Err(Fault::conflict(format!(
+            "unknown operation {other:?}; known are add, remove, replace, move, copy and test"
+        ))),
+    }
+}
+
+fn missing(path: &str) -> Fault {
+    Fault::conflict(format!("the path {path} does not exist in the object"))
+}
+
+/// The map or list that holds the last part of a path, and that part.
+fn holder<'v>(document: &'v mut Value, path: &str) -> Result<(&'v mut Value, String), Fault> {
+    let mut parts: Vec<String> = path.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
+    let last = parts.pop().filter(|_| !parts.is_empty());
+    let last = last.ok_or_else(|| Fault::conflict(format!("the path {path:?} must start with a slash")))?;
+    let mut current = document;
+    for part in parts.iter().skip(1) {
+        current = match current {
+            Value::Object(map) => map.get_mut(part),
+            Value::Array(items) => index(part, items.len()).and_then(|index| items.get_mut(index)),
+            _ => None,
+        }
+        .ok_or_else(|| missing(path))?;
+    }
+    if current.is_object() || current.is_array() { Ok((current, last)) } else { Err(missing(path)) }
+}
+
+/// An index as Go reads it, which may count from the end.
+fn index(part: &str, length: usize) -> Option<usize> {
+    let number: i64 = part.parse().ok()?;
+    let number = if number < 0 { number.checked_add(i64::try_from(length).ok()?)? } else { number };
+    usize::try_from(number).ok()
+}
+
+fn add(document: &mut Value, path: &str, value: Value) -> Result<(), Fault> {
+    match holder(document, path)? {
+        (Value::Object(map), key) => {
+            map.insert(key, value);
+        }
+        (Value::Array(items), key) if key == "-" => items.push(value),
+        (Value::Array(items), key) => {
+            let at = index(&key, items.len() + 1).filter(|at| *at <= items.len()).ok_or_else(|| missing(path))?;
+            items.insert(at, value);
+        }
+        _ => return Err(missing(path)),
+    }
+    Ok(())
+}
+
+fn remove(document: &mut Value, path: &str) -> Result<Value, Fault> {
+    match holder(document, path)? {
+        (Value::Object(map), key) => map.remove(&key),
+        (Value::Array(items), key) => {
+            index(&key, items.len()).filter(|at| *at < items.len()).map(|at| items.remove(at))
+        }
+        _ => None,
+    }
+    .ok_or_else(|| missing(path))
+}
+
+fn replace(document: &mut Value, path: &str, value: Value) -> Result<(), Fault> {
+    if path.is_empty() {
+        if !value.is_object() && !value.is_array() {
+            return Err(Fault::conflict("the whole object can only be replaced by a map"));
+        }
+        *document = value;
+        return Ok(());
+    }
+    match holder(document, path)? {
+        (Value::Object(map), key) => {
+            map.insert(key, value);
+        }
+        (Value::Array(items), key) => {
+            let item = index(&key, items.len()).and_then(|at| items.get_mut(at)).ok_or_else(|| missing(path))?;
+            *item = value;
+        }
+        _ => return Err(missing(path)),
+    }
+    Ok(())
+}
+
+/// What a path leads to; a missing key of a map counts as null.
+fn get(document: &mut Value, path: &str) -> Result<Value, Fault> {
+    match holder(document, path)? {
+        (Value::Object(map), key) => Ok(map.get(&key).cloned().unwrap_or_default()),
+        (Value::Array(items), key) => {
+            index(&key, items.len()).and_then(|at| items.get(at)).cloned().ok_or_else(|| missing(path))
+        }
+        _ => Err(missing(path)),
+    }
+}
+
+fn test(document: &mut Value, path: &str, expected: &Value) -> Result<(), Fault> {
+    let found = if path.is_empty() { document.clone() } else { get(document, path)? };
+    if found == *expected {
+        Ok(())
+    } else {
+        // The values stay out of the message: they may be those of a secret.
+        Err(Fault::conflict(format!("the test of {path} failed: the object has another value there")))
+    }
+}
+
+/// kustomize reads the result as JSON numbers of double precision, so that a large integer loses its last digits.
+fn round(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(round),
+        Value::Object(map) => map.values_mut().for_each(round),
+        Value::Number(number) => {
+            const EXACT: u64 = 1 << 53;
+            let large = number.as_i64().map_or_else(|| number.is_u64(), |integer| integer.unsigned_abs() > EXACT);
+            if let Some(rounded) = number.as_f64().filter(|_| large) {
+                // Printed without a fraction, the number reads as an integer again, as long as it fits.
+                let integer = format!("{rounded:.0}").parse::<i64>().map(Number::from).ok();
+                *number = integer.or_else(|| Number::from_f64(rounded)).unwrap_or_else(|| number.clone());
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}

@@ -1,0 +1,64 @@
+//! `labels` and `commonLabels`: adds labels to objects, and to templates and selectors where that is asked for.
+
+use std::collections::BTreeMap;
+
+use crate::error::Fault;
+use crate::fieldspec::builtin::builtin;
+use crate::fieldspec::{Create, FieldSpec, merge_one};
+use crate::id::Gvk;
+use crate::kustomization::Labels;
+use crate::resources::Resources;
+use crate::tree::Tree;
+
+pub(crate) fn apply(resources: &mut Resources, labels: &Labels) -> Result<(), Fault> {
+    set_entries(resources, &labels.pairs, &specs(labels)?)
+}
+
+/// The fields that get the labels: those that the user lists, and those that the options stand for.
+fn specs(labels: &Labels) -> Result<Vec<FieldSpec>, Fault> {
+    let mut specs = labels.fields.clone();
+    let mut add = |more: &[FieldSpec]| more.iter().try_for_each(|spec| merge_one(&mut specs, spec));
+    if labels.include_selectors {
+        add(&builtin().common_labels)?;
+    } else {
+        if labels.include_templates {
+            add(&builtin().template_labels)?;
+        }
+        if labels.include_claim_templates {
+            add(&builtin().claim_labels)?;
+        }
+        add(&[FieldSpec { selector: Gvk::default(), path: "metadata/labels".to_owned(), create: true }])?;
+    }
+    Ok(specs)
+}
+
+/// Sets entries in the maps that field specs lead to.
+pub(crate) fn set_entries(
+    resources: &mut Resources,
+    entries: &BTreeMap<String, String>,
+    specs: &[FieldSpec],
+) -> Result<(), Fault> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    for resource in resources.iter_mut() {
+        let gvk = resource.gvk();
+        for spec in specs.iter().filter(|spec| spec.applies_to(&gvk)) {
+            spec.visit(resource, Create::Mapping, &mut |tree| set_all(tree, entries))?;
+        }
+    }
+    Ok(())
+}
+
+fn set_all(tree: &mut Tree, entries: &BTreeMap<String, String>) -> Result<(), Fault> {
+    match tree {
+        Tree::Mapping(map) => {
+            for (key, value) in entries {
+                map.insert(key.clone(), Tree::string(value.clone()));
+            }
+            Ok(())
+        }
+        null if null.is_null() => Ok(()),
+        other => Err(Fault::conflict(format!("expected a map, found {}", other.describe()))),
+    }
+}

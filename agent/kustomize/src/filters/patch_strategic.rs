@@ -1,0 +1,98 @@
+//! Strategic merge patches on the objects that they name, or that a target selects.
+
+use super::merge::{Merged, merge};
+use super::target::Matcher;
+use crate::error::Fault;
+use crate::object::Resource;
+use crate::resources::Resources;
+use crate::tree::{Map, Tree};
+
+/// What a patch may change besides the content of an object.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Allow {
+    pub(crate) name_change: bool,
+    pub(crate) kind_change: bool,
+}
+
+/// Applies a patch to the one object that has, or had, its name.
+pub(crate) fn apply_by_name(resources: &mut Resources, patch: &Resource, allow: Allow) -> Result<(), Fault> {
+    let index = resources.find(&patch.original_id())?;
+    let mut deleted = false;
+    if let Some(resource) = resources.get_mut(index) {
+        deleted = !patch_one(resource, &patch.tree, allow)?;
+    }
+    if deleted {
+        resources.list_mut().remove(index);
+    }
+    Ok(())
+}
+
+/// Applies a patch to each object that fits, whatever name the patch has.
+pub(crate) fn apply_to_target(
+    resources: &mut Resources,
+    matcher: &Matcher,
+    patch: &Resource,
+    allow: Allow,
+) -> Result<(), Fault> {
+    // kustomize notes identities first, so that of equal objects all are patched.
+    let selected = matcher.select(resources);
+    let mut deleted = Vec::new();
+    for index in selected {
+        let Some(resource) = resources.get_mut(index) else { continue };
+        let mut tree = patch.tree.clone();
+        if let Tree::Mapping(map) = &mut tree {
+            map.insert("apiVersion".to_owned(), Tree::plain(resource.api_version()));
+        }
+        if !patch_one(resource, &tree, allow)? {
+            deleted.push(index);
+        }
+    }
+    for index in deleted.into_iter().rev() {
+        resources.list_mut().remove(index);
+    }
+    let list = std::mem::take(resources.list_mut());
+    resources.append_all(list)
+}
+
+/// Says whether the object is still there.
+fn patch_one(resource: &mut Resource, patch: &Tree, allow: Allow) -> Result<bool, Fault> {
+    if allow.name_change || allow.kind_change {
+        resource.store_previous_name();
+    }
+    let id = resource.id();
+    let located =
+        |fault: Fault| Fault { kind: fault.kind, message: format!("can not merge the patch into {id}: {fault}") };
+    let mut tree = match merge(&resource.tree, patch).map_err(located)? {
+        Merged::Deleted => return Ok(false),
+        Merged::Unchanged => return Ok(true),
+        Merged::Changed(tree) if tree.is_empty() => return Ok(false),
+        Merged::Changed(tree) => tree,
+    };
+    let old_metadata = resource.tree.get("metadata").and_then(Tree::as_mapping);
+    if let Some(map) = tree.as_mapping_mut() {
+        if !allow.kind_change {
+            restore(map, "kind", resource.tree.get("kind"));
+        }
+        let metadata = map.entry("metadata".to_owned()).or_insert_with(Tree::empty_mapping);
+        if let Some(metadata) = metadata.as_mapping_mut() {
+            if !allow.name_change {
+                restore(metadata, "name", old_metadata.and_then(|metadata| metadata.get("name")));
+            }
+            // A patch never moves an object to another namespace.
+            restore(metadata, "namespace", old_metadata.and_then(|metadata| metadata.get("namespace")));
+        }
+    }
+    resource.tree = tree;
+    Ok(true)
+}
+
+fn restore(map: &mut Map, key: &str, old: Option<&Tree>) {
+    match old.filter(|old| !old.text().is_empty()) {
+        Some(old) => {
+            map.insert(key.to_owned(), old.clone());
+        }
+        None => {
+            map.remove(key);
+        }
+    }
+}

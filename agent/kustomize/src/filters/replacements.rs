@@ -1,0 +1,185 @@
+//! `replacements`: copies values from one object into fields of others (`api/filters/replacement`).
+
+use super::field_path::{self, Leaf};
+use super::label_selector::LabelSelector;
+use super::structured;
+use super::target::Matcher;
+use crate::error::Fault;
+use crate::id::Id;
+use crate::kustomization::replacement::{FieldOptions, Replacement, Source, TargetSelector};
+use crate::object::Resource;
+use crate::resources::Resources;
+use crate::tree::{Kind, Scalar, Tree};
+
+pub(crate) fn apply(resources: &mut Resources, replacement: &Replacement, max_regex_bytes: usize) -> Result<(), Fault> {
+    let value = match (&replacement.source_value, &replacement.source) {
+        (Some(value), None) => Tree::plain(value.as_str()),
+        (None, Some(source)) => from_source(resources, source)?,
+        (Some(_), Some(_)) => return Err(Fault::syntax("the replacement has both source and sourceValue; keep one")),
+        (None, None) => return Err(Fault::syntax("the replacement needs source or sourceValue")),
+    };
+    let targets = replacement.targets.as_ref();
+    for target in targets.ok_or_else(|| Fault::syntax("the replacement needs targets"))? {
+        Target::new(target, max_regex_bytes)?.apply(resources, &value)?;
+    }
+    Ok(())
+}
+
+fn from_source(resources: &Resources, source: &Source) -> Result<Tree, Fault> {
+    let selected = |resource: &Resource| ids(resource).iter().any(|id| is_selected(id, source));
+    let mut matching = resources.iter().filter(|resource| selected(resource));
+    let what = source.describe();
+    let found = matching.next().ok_or_else(|| Fault::conflict(format!("no object matches the source {what}")))?;
+    if matching.next().is_some() {
+        return Err(Fault::conflict(format!("more than one object matches the source {what}")));
+    }
+    let path = if source.field_path.is_empty() { "metadata.name" } else { &source.field_path };
+    let value = field_path::lookup(&found.tree, &field_path::split(path))
+        .map_err(|fault| Fault { kind: fault.kind, message: format!("source field {path}: {}", fault.message) })?
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| Fault::conflict(format!("the source {what} has no field {path}, or nothing in it")))?;
+    if source.options.delimiter.is_empty() {
+        return Ok(value.clone());
+    }
+    let Tree::Scalar(scalar) = value else {
+        return Err(Fault::conflict(format!("the source field {path} is no scalar, so it can not have a delimiter")));
+    };
+    let mut parts = scalar.text.split(source.options.delimiter.as_str());
+    let part = usize::try_from(source.options.index).ok().and_then(|index| parts.nth(index));
+    let part = part.ok_or_else(|| {
+        Fault::conflict(format!("the source field {path} has no part at index {}", source.options.index))
+    })?;
+    Ok(retyped(scalar, part).unwrap_or_else(|| Tree::string(part)))
+}
+
+/// The current identity with the namespace as it is written, and the earlier ones.
+fn ids(resource: &Resource) -> Vec<Id> {
+    let namespace = resource.namespace().to_owned();
+    std::iter::once(Id { namespace, ..resource.id() }).chain(resource.previous_ids()).collect()
+}
+
+fn is_selected(id: &Id, source: &Source) -> bool {
+    let effective = |namespace: &str| if namespace.is_empty() { "default".to_owned() } else { namespace.to_owned() };
+    (source.name.is_empty() || source.name == id.name)
+        && (source.namespace.is_empty() || effective(&source.namespace) == effective(&id.namespace))
+        && id.gvk.is_selected_by(&source.gvk)
+}
+
+struct Target<'a> {
+    selector: &'a TargetSelector,
+    select: Matcher,
+    reject: Vec<Matcher>,
+    max_regex_bytes: usize,
+}
+
+impl<'a> Target<'a> {
+    fn new(selector: &'a TargetSelector, max_regex_bytes: usize) -> Result<Self, Fault> {
+        let select =
+            selector.select.as_ref().ok_or_else(|| Fault::syntax("a target of the replacement needs select"))?;
+        let reject = selector.reject.iter().map(|reject| Matcher::new(reject, max_regex_bytes));
+        Ok(Self {
+            selector,
+            select: Matcher::new(select, max_regex_bytes)?,
+            reject: reject.collect::<Result<_, _>>()?,
+            max_regex_bytes,
+        })
+    }
+
+    fn is_for(&self, resource: &Resource) -> bool {
+        let by_labels = |selector: &LabelSelector, field: &str| selector.matches(&resource.metadata_strings(field));
+        let fits =
+            |matcher: &Matcher| by_labels(&matcher.labels, "labels") && by_labels(&matcher.annotations, "annotations");
+        let ids = ids(resource);
+        fits(&self.select)
+            && !self.reject.iter().any(|reject| !reject.selects_any_labels() && fits(reject))
+            && !self.reject.iter().any(|reject| !reject.selects_any_id() && ids.iter().any(|id| reject.matches_id(id)))
+            && ids.iter().any(|id| self.select.matches_id(id))
+    }
+
+    fn apply(&self, resources: &mut Resources, value: &Tree) -> Result<(), Fault> {
+        let default = ["metadata.name".to_owned()];
+        let paths: &[String] = if self.selector.field_paths.is_empty() { &default } else { &self.selector.field_paths };
+        let create = self.selector.options.create.then_some(match value {
+            Tree::Scalar(_) => Leaf::Scalar,
+            Tree::Sequence(_) => Leaf::Sequence,
+            Tree::Mapping(_) => Leaf::Mapping,
+        });
+        for resource in resources.iter_mut() {
+            if !self.is_for(resource) {
+                continue;
+            }
+            let id = resource.id();
+            for path in paths {
+                let at = |fault: Fault| Fault {
+                    kind: fault.kind,
+                    message: format!("{id}: field {path}: {}", fault.message),
+                };
+                let parts = field_path::split(path);
+                let options = &self.selector.options;
+                let mut set = |tree: &mut Tree, fresh: bool| put(tree, value, options, fresh);
+                let inside = structured::set(&mut resource.tree, &parts, create, self.max_regex_bytes, &mut set);
+                if inside.map_err(at)? {
+                    continue;
+                }
+                let found = field_path::visit(&mut resource.tree, &parts, create, self.max_regex_bytes, &mut set);
+                if found.map_err(at)? == 0 {
+                    return Err(at(Fault::conflict("the field does not exist; set options.create to create it")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a value into a field. A scalar keeps the type of the field.
+fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool) -> Result<(), Fault> {
+    let mut text = value.text().to_owned();
+    if !options.delimiter.is_empty() {
+        let Tree::Scalar(scalar) = &*target else {
+            return Err(Fault::conflict("the field is no scalar, so it can not have a delimiter"));
+        };
+        let mut parts: Vec<&str> = scalar.text.split(options.delimiter.as_str()).collect();
+        let text_of_value = if value.is_null() { "" } else { value.text() };
+        match usize::try_from(options.index) {
+            Err(_) => parts.insert(0, text_of_value),
+            Ok(index) => match parts.get_mut(index) {
+                Some(part) => *part = text_of_value,
+                None => parts.push(text_of_value),
+            },
+        }
+        text = parts.join(&options.delimiter);
+    }
+    match target {
+        Tree::Scalar(_) if fresh => *target = Tree::plain(text),
+        Tree::Scalar(scalar) => {
+            *target = retyped(scalar, &text).ok_or_else(|| {
+                Fault::conflict(format!("the field is {}, and the new value is not", kind_name(&scalar.kind)))
+            })?;
+        }
+        other => *other = value.clone(),
+    }
+    Ok(())
+}
+
+/// A scalar with another text and the same type, if the text can be of that type.
+fn retyped(scalar: &Scalar, text: &str) -> Option<Tree> {
+    if scalar.kind == Kind::String {
+        return Some(Tree::string(text));
+    }
+    let Tree::Scalar(new) = Tree::plain(text) else { return None };
+    let fits = match (&scalar.kind, &new.kind) {
+        (Kind::Number(old), Kind::Number(new)) => old.is_f64() || !new.is_f64(),
+        (old, new) => std::mem::discriminant(old) == std::mem::discriminant(new),
+    };
+    fits.then_some(Tree::Scalar(new))
+}
+
+fn kind_name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Null => "null",
+        Kind::Bool(_) => "true or false",
+        Kind::Number(_) => "a number",
+        Kind::String => "a string",
+        Kind::Timestamp(_) => "a date",
+    }
+}

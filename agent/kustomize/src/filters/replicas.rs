@@ -1,0 +1,36 @@
+//! `replicas`: sets the number of replicas of workloads by name.
+
+use crate::error::Fault;
+use crate::fieldspec::Create;
+use crate::fieldspec::builtin::builtin;
+use crate::id::Id;
+use crate::kustomization::Replica;
+use crate::resources::Resources;
+use crate::tree::Tree;
+
+pub(crate) fn apply(resources: &mut Resources, replica: &Replica) -> Result<(), Fault> {
+    let mut found = false;
+    for spec in &builtin().replicas {
+        let fits = |id: &Id| id.name == replica.name && spec.applies_to(&id.gvk);
+        for resource in resources.iter_mut() {
+            if fits(&resource.id()) || resource.previous_ids().any(|id| fits(&id)) {
+                found = true;
+                spec.visit(resource, Create::Scalar, &mut |tree| match tree {
+                    Tree::Scalar(_) => {
+                        *tree = Tree::integer(replica.count);
+                        Ok(())
+                    }
+                    other => Err(Fault::conflict(format!("expected a number, found {}", other.describe()))),
+                })?;
+            }
+        }
+    }
+    if found {
+        Ok(())
+    } else {
+        Err(Fault::conflict(format!(
+            "no Deployment, ReplicaSet, ReplicationController or StatefulSet is named {:?}",
+            replica.name
+        )))
+    }
+}

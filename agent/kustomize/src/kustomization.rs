@@ -1,0 +1,457 @@
+//! The kustomization file, typed.
+
+pub(crate) mod decode;
+pub(crate) mod replacement;
+
+use std::collections::BTreeMap;
+
+use plumb_yaml::{Data, Node};
+
+use crate::error::Fault;
+use crate::fieldspec::FieldSpec;
+use crate::id::Gvk;
+use crate::object::Behavior;
+use decode::{At, Decoder, Problem, dotted};
+use replacement::ReplacementEntry;
+
+/// What a kustomization file says.
+#[derive(Debug, Default)]
+pub(crate) struct Kustomization {
+    pub(crate) is_component: bool,
+    pub(crate) resources: Vec<At<String>>,
+    pub(crate) components: Vec<At<String>>,
+    pub(crate) generators: Vec<At<Generator>>,
+    pub(crate) patches_strategic_merge: Vec<At<String>>,
+    pub(crate) patches: Vec<At<Patch>>,
+    pub(crate) namespace: At<String>,
+    pub(crate) name_prefix: At<String>,
+    pub(crate) name_suffix: At<String>,
+    pub(crate) labels: Vec<At<Labels>>,
+    pub(crate) common_annotations: At<BTreeMap<String, String>>,
+    pub(crate) patches_json6902: Vec<At<Patch>>,
+    pub(crate) replicas: Vec<At<Replica>>,
+    pub(crate) images: Vec<At<Image>>,
+    pub(crate) replacements: Vec<At<ReplacementEntry>>,
+    pub(crate) sort: Option<At<Sort>>,
+}
+
+/// An entry of `patches` or `patchesJson6902`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Patch {
+    pub(crate) path: String,
+    pub(crate) text: String,
+    pub(crate) target: Option<Target>,
+    pub(crate) allow_name_change: bool,
+    pub(crate) allow_kind_change: bool,
+}
+
+/// Which objects a patch is for; the parts are regular expressions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Target {
+    pub(crate) gvk: Gvk,
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) label_selector: String,
+    pub(crate) annotation_selector: String,
+}
+
+/// An entry of `labels`, or all of `commonLabels`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Labels {
+    pub(crate) pairs: BTreeMap<String, String>,
+    pub(crate) include_selectors: bool,
+    pub(crate) include_templates: bool,
+    pub(crate) include_claim_templates: bool,
+    pub(crate) fields: Vec<FieldSpec>,
+}
+
+/// An entry of `images`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Image {
+    pub(crate) name: String,
+    pub(crate) new_name: String,
+    pub(crate) new_tag: String,
+    pub(crate) tag_suffix: String,
+    pub(crate) digest: String,
+}
+
+/// An entry of `replicas`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Replica {
+    pub(crate) name: String,
+    pub(crate) count: i64,
+}
+
+/// An entry of `configMapGenerator` or `secretGenerator`, with `generatorOptions` merged in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Generator {
+    pub(crate) is_secret: bool,
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) secret_type: String,
+    pub(crate) behavior: Behavior,
+    pub(crate) envs: Vec<At<String>>,
+    pub(crate) literals: Vec<At<String>>,
+    pub(crate) files: Vec<At<String>>,
+    pub(crate) options: GeneratorOptions,
+}
+
+/// `generatorOptions`, or the `options` of a generator.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GeneratorOptions {
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
+    pub(crate) disable_name_suffix_hash: bool,
+    pub(crate) immutable: bool,
+}
+
+/// `sortOptions`.
+#[derive(Debug, Clone)]
+pub(crate) enum Sort {
+    Fifo,
+    Legacy(Option<(Vec<String>, Vec<String>)>),
+}
+
+const FIELDS: &[&str] = &[
+    "apiVersion",
+    "kind",
+    "metadata",
+    "resources",
+    "bases",
+    "components",
+    "namespace",
+    "namePrefix",
+    "nameSuffix",
+    "labels",
+    "commonLabels",
+    "commonAnnotations",
+    "patches",
+    "patchesStrategicMerge",
+    "patchesJson6902",
+    "images",
+    "imageTags",
+    "replicas",
+    "configMapGenerator",
+    "secretGenerator",
+    "generatorOptions",
+    "sortOptions",
+    "buildMetadata",
+    "configurations",
+    "crds",
+    "generators",
+    "helmChartInflationGenerator",
+    "helmCharts",
+    "helmGlobals",
+    "openapi",
+    "replacements",
+    "transformers",
+    "validators",
+    "vars",
+];
+
+/// What kustomize has and this renderer has not, yet.
+const UNSUPPORTED: &[&str] = &[
+    "buildMetadata",
+    "configurations",
+    "crds",
+    "generators",
+    "helmChartInflationGenerator",
+    "helmCharts",
+    "helmGlobals",
+    "openapi",
+    "transformers",
+    "validators",
+    "vars",
+];
+
+impl Kustomization {
+    /// Reads a kustomization file, and says everything that is wrong with it.
+    pub(crate) fn decode(node: &Node) -> Result<Self, Vec<Problem>> {
+        let mut decoder = Decoder::default();
+        let kustomization = decoder.kustomization(node);
+        if decoder.problems.is_empty() { Ok(kustomization) } else { Err(decoder.problems) }
+    }
+}
+
+impl Decoder {
+    fn kustomization(&mut self, node: &Node) -> Kustomization {
+        let fields = self.fields(node, "", FIELDS);
+        for name in UNSUPPORTED {
+            if let Some(node) = fields.get(name).filter(|node| !is_empty(node)) {
+                self.problem(node, name, Fault::unsupported(format!("the field {name} is not supported yet")));
+            }
+        }
+        let is_component = self.type_meta(node, &fields);
+        // Everything but the type says something; a list without entries is enough, an empty text is not.
+        let says = |(name, node): (&&str, &&Node)| match &node.data {
+            Data::String(text) => !matches!(*name, "apiVersion" | "kind") && !text.is_empty(),
+            Data::Sequence(items) => !matches!(*name, "bases" | "imageTags") || !items.is_empty(),
+            _ => !matches!(*name, "apiVersion" | "kind"),
+        };
+        if !fields.iter().any(says) && self.problems.is_empty() {
+            self.problem(
+                node,
+                "",
+                Fault::syntax("the kustomization is empty; it needs at least one field, such as resources"),
+            );
+        }
+        if let Some(metadata) = fields.get("metadata") {
+            let inner = self.fields(metadata, "metadata", &["name", "namespace", "labels", "annotations"]);
+            for name in ["labels", "annotations"] {
+                inner.get(name).map(|node| self.string_map(node, &dotted("metadata", name)));
+            }
+            for name in ["name", "namespace"] {
+                self.text_of(&inner, "metadata", name);
+            }
+        }
+        let mut resources = self.strings(fields.get("resources"), "resources");
+        resources.extend(self.strings(fields.get("bases"), "bases"));
+        let mut images = self.list(fields.get("images"), "images", Self::image);
+        images.extend(self.list(fields.get("imageTags"), "imageTags", Self::image));
+        let mut labels = self.list(fields.get("labels"), "labels", Self::labels);
+        if let Some(node) = fields.get("commonLabels") {
+            let pairs = self.string_map(node, "commonLabels");
+            let value = Labels { pairs, include_selectors: true, ..Labels::default() };
+            labels.push(At { line: node.line, field: "commonLabels".to_owned(), value });
+        }
+        Kustomization {
+            is_component,
+            resources,
+            components: self.strings(fields.get("components"), "components"),
+            generators: self.generators(&fields),
+            patches_strategic_merge: self.strings(fields.get("patchesStrategicMerge"), "patchesStrategicMerge"),
+            patches: self.list(fields.get("patches"), "patches", Self::patch),
+            namespace: self.located(fields.get("namespace"), "namespace"),
+            name_prefix: self.located(fields.get("namePrefix"), "namePrefix"),
+            name_suffix: self.located(fields.get("nameSuffix"), "nameSuffix"),
+            labels,
+            common_annotations: fields.get("commonAnnotations").map_or_else(At::default, |node| At {
+                line: node.line,
+                field: "commonAnnotations".to_owned(),
+                value: self.string_map(node, "commonAnnotations"),
+            }),
+            patches_json6902: self.list(fields.get("patchesJson6902"), "patchesJson6902", Self::patch),
+            replicas: self.list(fields.get("replicas"), "replicas", Self::replica),
+            images,
+            replacements: self.list(fields.get("replacements"), "replacements", Self::replacement_entry),
+            sort: fields.get("sortOptions").and_then(|node| self.sort(node)),
+        }
+    }
+
+    /// Checks apiVersion and kind; says whether the kustomization is a component.
+    fn type_meta(&mut self, node: &Node, fields: &decode::Fields<'_>) -> bool {
+        let kind = self.text_of(fields, "", "kind");
+        let api_version = self.text_of(fields, "", "apiVersion");
+        let wanted = match kind.as_str() {
+            "" | "Kustomization" => "kustomize.config.k8s.io/v1beta1",
+            "Component" => "kustomize.config.k8s.io/v1alpha1",
+            other => {
+                let at = fields.get("kind").copied().unwrap_or(node);
+                self.problem(at, "kind", Fault::syntax(format!("expected Kustomization or Component, found {other}")));
+                return false;
+            }
+        };
+        if !api_version.is_empty() && api_version != wanted {
+            let at = fields.get("apiVersion").copied().unwrap_or(node);
+            self.problem(at, "apiVersion", Fault::syntax(format!("expected {wanted}, found {api_version}")));
+        }
+        kind == "Component"
+    }
+
+    pub(crate) fn list<T>(
+        &mut self,
+        node: Option<&&Node>,
+        field: &str,
+        mut read: impl FnMut(&mut Self, &Node, &str) -> T,
+    ) -> Vec<At<T>> {
+        let Some(node) = node else { return Vec::new() };
+        let items = self.items(node, field);
+        items.into_iter().map(|(field, item)| At { line: item.line, value: read(self, item, &field), field }).collect()
+    }
+
+    fn patch(&mut self, node: &Node, path: &str) -> Patch {
+        let fields = self.fields(node, path, &["path", "patch", "target", "options"]);
+        let options = fields.get("options").map(|node| {
+            let path = dotted(path, "options");
+            let fields = self.fields(node, &path, &["allowNameChange", "allowKindChange"]);
+            (self.bool_of(&fields, &path, "allowNameChange"), self.bool_of(&fields, &path, "allowKindChange"))
+        });
+        let (allow_name_change, allow_kind_change) = options.unwrap_or_default();
+        Patch {
+            path: self.text_of(&fields, path, "path"),
+            text: self.text_of(&fields, path, "patch"),
+            target: fields.get("target").map(|node| self.target(node, &dotted(path, "target"))),
+            allow_name_change,
+            allow_kind_change,
+        }
+    }
+
+    pub(crate) fn target(&mut self, node: &Node, path: &str) -> Target {
+        let known = &["group", "version", "kind", "name", "namespace", "labelSelector", "annotationSelector"];
+        let fields = self.fields(node, path, known);
+        Target {
+            gvk: self.gvk(&fields, path),
+            name: self.text_of(&fields, path, "name"),
+            namespace: self.text_of(&fields, path, "namespace"),
+            label_selector: self.text_of(&fields, path, "labelSelector"),
+            annotation_selector: self.text_of(&fields, path, "annotationSelector"),
+        }
+    }
+
+    pub(crate) fn gvk(&mut self, fields: &decode::Fields<'_>, path: &str) -> Gvk {
+        Gvk {
+            group: self.text_of(fields, path, "group"),
+            version: self.text_of(fields, path, "version"),
+            kind: self.text_of(fields, path, "kind"),
+        }
+    }
+
+    fn labels(&mut self, node: &Node, path: &str) -> Labels {
+        let known = &["pairs", "includeSelectors", "includeTemplates", "includeVolumeClaimTemplates", "fields"];
+        let fields = self.fields(node, path, known);
+        let specs = self.list(fields.get("fields"), &dotted(path, "fields"), |decoder, node, path| {
+            let fields = decoder.fields(node, path, &["group", "version", "kind", "path", "create"]);
+            FieldSpec {
+                selector: decoder.gvk(&fields, path),
+                path: decoder.text_of(&fields, path, "path"),
+                create: decoder.bool_of(&fields, path, "create"),
+            }
+        });
+        Labels {
+            pairs: fields.get("pairs").map(|node| self.string_map(node, &dotted(path, "pairs"))).unwrap_or_default(),
+            include_selectors: self.bool_of(&fields, path, "includeSelectors"),
+            include_templates: self.bool_of(&fields, path, "includeTemplates"),
+            include_claim_templates: self.bool_of(&fields, path, "includeVolumeClaimTemplates"),
+            fields: specs.into_iter().map(|spec| spec.value).collect(),
+        }
+    }
+
+    fn image(&mut self, node: &Node, path: &str) -> Image {
+        let fields = self.fields(node, path, &["name", "newName", "newTag", "tagSuffix", "digest"]);
+        Image {
+            name: self.text_of(&fields, path, "name"),
+            new_name: self.text_of(&fields, path, "newName"),
+            new_tag: self.text_of(&fields, path, "newTag"),
+            tag_suffix: self.text_of(&fields, path, "tagSuffix"),
+            digest: self.text_of(&fields, path, "digest"),
+        }
+    }
+
+    fn replica(&mut self, node: &Node, path: &str) -> Replica {
+        let fields = self.fields(node, path, &["name", "count"]);
+        Replica {
+            name: self.text_of(&fields, path, "name"),
+            count: fields.get("count").map_or(0, |node| self.integer(node, &dotted(path, "count"))),
+        }
+    }
+
+    fn generators(&mut self, fields: &decode::Fields<'_>) -> Vec<At<Generator>> {
+        let global = fields.get("generatorOptions").map(|node| self.generator_options(node, "generatorOptions"));
+        let mut generators = Vec::new();
+        for (name, is_secret) in [("configMapGenerator", false), ("secretGenerator", true)] {
+            generators.extend(self.list(fields.get(name), name, |decoder, node, path| {
+                let mut generator = decoder.generator(node, path, is_secret);
+                if let Some(global) = &global {
+                    generator.options.merge(global);
+                }
+                generator
+            }));
+        }
+        generators
+    }
+
+    fn generator(&mut self, node: &Node, path: &str, is_secret: bool) -> Generator {
+        let common = ["name", "namespace", "behavior", "literals", "files", "envs", "env", "options"];
+        let known: Vec<&'static str> = common.into_iter().chain(is_secret.then_some("type")).collect();
+        let fields = self.fields(node, path, &known);
+        let mut envs = self.strings(fields.get("envs"), &dotted(path, "envs"));
+        if let Some(node) = fields.get("env") {
+            envs.push(self.located(Some(node), &dotted(path, "env")));
+            envs.retain(|env| !env.value.is_empty());
+        }
+        Generator {
+            is_secret,
+            name: self.text_of(&fields, path, "name"),
+            namespace: self.text_of(&fields, path, "namespace"),
+            secret_type: self.text_of(&fields, path, "type"),
+            behavior: match self.text_of(&fields, path, "behavior").as_str() {
+                "create" => Behavior::Create,
+                "merge" => Behavior::Merge,
+                "replace" => Behavior::Replace,
+                // kustomize takes a behavior that it does not know for none.
+                _ => Behavior::Unspecified,
+            },
+            envs,
+            literals: self.strings(fields.get("literals"), &dotted(path, "literals")),
+            files: self.strings(fields.get("files"), &dotted(path, "files")),
+            options: fields
+                .get("options")
+                .map(|node| self.generator_options(node, &dotted(path, "options")))
+                .unwrap_or_default(),
+        }
+    }
+
+    fn generator_options(&mut self, node: &Node, path: &str) -> GeneratorOptions {
+        let known = &["labels", "annotations", "disableNameSuffixHash", "immutable"];
+        let fields = self.fields(node, path, known);
+        let mut strings =
+            |name: &str| fields.get(name).map(|node| self.string_map(node, &dotted(path, name))).unwrap_or_default();
+        GeneratorOptions {
+            labels: strings("labels"),
+            annotations: strings("annotations"),
+            disable_name_suffix_hash: self.bool_of(&fields, path, "disableNameSuffixHash"),
+            immutable: self.bool_of(&fields, path, "immutable"),
+        }
+    }
+
+    fn sort(&mut self, node: &Node) -> Option<At<Sort>> {
+        let fields = self.fields(node, "sortOptions", &["order", "legacySortOptions"]);
+        let lists = fields.get("legacySortOptions").map(|node| {
+            let path = "sortOptions.legacySortOptions";
+            let fields = self.fields(node, path, &["orderFirst", "orderLast"]);
+            let mut kinds = |name: &str| {
+                let kinds = self.strings(fields.get(name), &dotted(path, name));
+                kinds.into_iter().map(|kind| kind.value).collect()
+            };
+            (kinds("orderFirst"), kinds("orderLast"))
+        });
+        let value = match (self.text_of(&fields, "sortOptions", "order").as_str(), lists) {
+            ("fifo", None) => Sort::Fifo,
+            ("legacy", lists) => Sort::Legacy(lists),
+            ("fifo", Some(_)) => {
+                let fault = Fault::syntax("legacySortOptions needs order: legacy, found fifo");
+                self.problem(node, "sortOptions", fault);
+                return None;
+            }
+            (other, _) => {
+                let fault = Fault::syntax(format!("expected fifo or legacy, found {other:?}"));
+                self.problem(node, "sortOptions.order", fault);
+                return None;
+            }
+        };
+        Some(At { line: node.line, field: "sortOptions".to_owned(), value })
+    }
+}
+
+impl GeneratorOptions {
+    /// What a generator does not say itself, it takes from the options for all generators.
+    fn merge(&mut self, global: &Self) {
+        for (own, global) in [(&mut self.labels, &global.labels), (&mut self.annotations, &global.annotations)] {
+            for (key, value) in global {
+                own.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        self.disable_name_suffix_hash |= global.disable_name_suffix_hash;
+        self.immutable |= global.immutable;
+    }
+}
+
+fn is_empty(node: &Node) -> bool {
+    match &node.data {
+        Data::Null => true,
+        Data::String(text) => text.is_empty(),
+        Data::Sequence(items) => items.is_empty(),
+        Data::Mapping(entries) => entries.is_empty(),
+        Data::Bool(_) | Data::Number(_) => false,
+    }
+}

@@ -1,0 +1,210 @@
+//! Finds files and directories, and keeps to the tree.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::error::Fault;
+use crate::fs::{Entry, Fs};
+use crate::options::Options;
+use crate::read_set::{ReadSet, symlink_id};
+
+/// The names that a kustomization file may have.
+pub(crate) const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Reads the tree and records what it read.
+pub(crate) struct Loader<'a> {
+    fs: &'a dyn Fs,
+    pub(crate) options: &'a Options,
+    read: RefCell<ReadSet>,
+}
+
+/// What a path leads to, with the path that it has when all symbolic links are followed.
+#[derive(Debug)]
+pub(crate) enum Found {
+    File { path: String, bytes: Arc<[u8]> },
+    Directory { path: String },
+    Missing { path: String },
+}
+
+impl<'a> Loader<'a> {
+    pub(crate) fn new(fs: &'a dyn Fs, options: &'a Options) -> Self {
+        Self { fs, options, read: RefCell::default() }
+    }
+
+    pub(crate) fn into_read_set(self) -> ReadSet {
+        self.read.into_inner()
+    }
+
+    /// Looks a path up, relative to `directory`, following symbolic links inside the tree.
+    pub(crate) fn find(&self, directory: &str, path: &str) -> Result<Found, Fault> {
+        let mut path = join(directory, path)?;
+        for _ in 0..=self.options.max_symlinks {
+            match self.lookup(&path)? {
+                Entry::File { bytes, .. } => return Ok(Found::File { path, bytes }),
+                Entry::Directory { .. } => return Ok(Found::Directory { path }),
+                Entry::Symlink { target, .. } => path = follow(&path, &target, "")?,
+                Entry::Missing => match self.through_link(&path)? {
+                    Some(other) => path = other,
+                    None => return Ok(Found::Missing { path }),
+                },
+            }
+        }
+        Err(Fault::path(format!("{path} leads through more than {} symbolic links", self.options.max_symlinks)))
+    }
+
+    /// Whether a directory on the way to a missing path is a symbolic link, and where the path leads then.
+    fn through_link(&self, path: &str) -> Result<Option<String>, Fault> {
+        for (at, _) in path.match_indices('/') {
+            let (parent, rest) = path.split_at(at);
+            match self.lookup(parent)? {
+                Entry::Directory { .. } => {}
+                Entry::Symlink { target, .. } => return follow(parent, &target, rest).map(Some),
+                Entry::File { .. } | Entry::Missing => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    fn lookup(&self, path: &str) -> Result<Entry, Fault> {
+        let entry = self.fs.lookup(path).map_err(|error| Fault::storage(error.to_string()))?;
+        let mut read = self.read.borrow_mut();
+        match &entry {
+            Entry::File { id, .. } => read.record(path, Some(id.clone())),
+            Entry::Symlink { id, .. } => read.record(path, Some(symlink_id(id))),
+            Entry::Missing => read.record(path, None),
+            // What is read below it proves that it is a directory.
+            Entry::Directory { .. } => {}
+        }
+        Ok(entry)
+    }
+
+    /// Reads a file that a kustomization names: it must lie in or below the directory of the kustomization.
+    pub(crate) fn file(&self, directory: &str, path: &str) -> Result<(String, Arc<[u8]>), Fault> {
+        if is_remote(path) {
+            return Err(Fault::unsupported("this is a remote file, and remote files are not supported yet"));
+        }
+        match self.find(directory, path)? {
+            Found::File { path: real, bytes } => {
+                if !is_below(&real, directory) {
+                    return Err(Fault::path(format!(
+                        "{path} lies outside of the directory of its kustomization, {}; files must lie in or below it (directories need not)",
+                        display(directory)
+                    )));
+                }
+                if bytes.len() > self.options.max_file_bytes {
+                    return Err(Fault::limit(format!("{path} has more than {} bytes", self.options.max_file_bytes)));
+                }
+                Ok((real, bytes))
+            }
+            Found::Directory { .. } => Err(Fault::path(format!("{path} is a directory, expected a file"))),
+            Found::Missing { .. } => Err(Fault::path(format!("{path} does not exist"))),
+        }
+    }
+
+    /// Reads the kustomization file of a directory.
+    pub(crate) fn kustomization(&self, directory: &str) -> Result<(String, Arc<[u8]>), Fault> {
+        let mut found = Vec::new();
+        for name in KUSTOMIZATION_FILES {
+            if let Found::File { path, bytes } = self.find(directory, name)? {
+                let path = if is_below(&path, directory) { path } else { join(directory, name)? };
+                found.push((path, bytes));
+            }
+        }
+        match found.len() {
+            0 => Err(Fault::path(format!(
+                "there is no kustomization file in {}; expected one of {}",
+                display(directory),
+                KUSTOMIZATION_FILES.join(", ")
+            ))),
+            1 => found.pop().ok_or_else(|| Fault::path("there is no kustomization file")),
+            _ => Err(Fault::conflict(format!(
+                "there is more than one kustomization file in {}: {}; keep one",
+                display(directory),
+                found.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>().join(", ")
+            ))),
+        }
+    }
+}
+
+/// Whether a path names something on another machine: a URL, or a git repository as kustomize understands it.
+pub(crate) fn is_remote(path: &str) -> bool {
+    path.contains("://")
+        || ["git@", "git::", "gh:", "github.com/", "github.com:"].iter().any(|prefix| path.starts_with(prefix))
+        || path.contains("?ref=")
+        || path.contains(".git//")
+        || path.strip_suffix(".git").is_some()
+}
+
+/// Whether `path` is `directory` or lies below it.
+pub(crate) fn is_below(path: &str, directory: &str) -> bool {
+    directory.is_empty() || path == directory || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// A directory for a message.
+pub(crate) fn display(directory: &str) -> &str {
+    if directory.is_empty() { "the root of the repository" } else { directory }
+}
+
+/// Joins a path to a directory and normalises it; it must stay inside the tree.
+pub(crate) fn join(directory: &str, path: &str) -> Result<String, Fault> {
+    if path.is_empty() {
+        return Err(Fault::path("the path is empty"));
+    }
+    if path.starts_with('/') {
+        return Err(Fault::path(format!("{path} is an absolute path; use one relative to the kustomization file")));
+    }
+    if path.contains('\0') {
+        return Err(Fault::path("the path contains a null character"));
+    }
+    let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if parts.pop().is_none() {
+                    return Err(Fault::path(format!("{path} leads out of the repository")));
+                }
+            }
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+fn follow(link: &str, target: &str, rest: &str) -> Result<String, Fault> {
+    let parent = link.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let target = join(parent, target)
+        .map_err(|fault| Fault::path(format!("the symbolic link {link} must stay inside the repository: {fault}")))?;
+    Ok(if target.is_empty() { rest.trim_start_matches('/').to_owned() } else { format!("{target}{rest}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::MemoryFs;
+
+    #[test]
+    fn joins() {
+        assert_eq!(join("overlays/dev", "../../base").unwrap(), "base");
+        assert_eq!(join("", "./a//b/").unwrap(), "a/b");
+        assert_eq!(join("a", "..").unwrap(), "");
+        assert!(join("a", "../..").is_err());
+        assert!(join("a", "/etc/passwd").is_err());
+    }
+
+    #[test]
+    fn follows_links_inside_the_tree_only() {
+        let mut fs = MemoryFs::from([("real/file.yaml", "x")]);
+        fs.insert_symlink("link", "real");
+        fs.insert_symlink("deep/up", "../link/file.yaml");
+        fs.insert_symlink("out", "../elsewhere");
+        fs.insert_symlink("loop", "loop");
+        let options = Options::default();
+        let loader = Loader::new(&fs, &options);
+        assert!(matches!(loader.find("", "link/file.yaml"), Ok(Found::File { path, .. }) if path == "real/file.yaml"));
+        assert!(matches!(loader.find("deep", "up"), Ok(Found::File { path, .. }) if path == "real/file.yaml"));
+        assert!(loader.find("", "out").unwrap_err().message.contains("must stay inside the repository"));
+        assert!(loader.find("", "loop").unwrap_err().message.contains("symbolic links"));
+        assert!(loader.into_read_set().contains("link"));
+    }
+}

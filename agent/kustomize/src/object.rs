@@ -1,0 +1,197 @@
+//! Objects: what a render gives, and what filters work on.
+
+use plumb_yaml::Value;
+
+use crate::error::Fault;
+use crate::id::{Gvk, Id, effective_namespace};
+use crate::tree::{Map, Tree};
+
+/// A rendered Kubernetes object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object {
+    /// The object; keys are sorted.
+    pub value: Value,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Where an object came from: the file that holds it, or the kustomization file that generates it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The path of the file, relative to the root of the tree.
+    pub file: String,
+    /// The line where the object starts, from 1, when it is known.
+    pub line: Option<u32>,
+}
+
+/// What a generator does when its object exists already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Behavior {
+    #[default]
+    Unspecified,
+    Create,
+    Replace,
+    Merge,
+}
+
+/// A name that an object had before a filter changed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PreviousName {
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) kind: String,
+}
+
+/// An object on its way through the filters, with the history that name references need.
+#[derive(Debug, Clone)]
+pub(crate) struct Resource {
+    pub(crate) tree: Tree,
+    pub(crate) origin: Origin,
+    /// Oldest first; without the current name.
+    pub(crate) previous: Vec<PreviousName>,
+    pub(crate) prefixes: Vec<String>,
+    pub(crate) suffixes: Vec<String>,
+    pub(crate) behavior: Behavior,
+    pub(crate) needs_hash: bool,
+}
+
+impl Resource {
+    pub(crate) fn new(tree: Tree, origin: Origin) -> Self {
+        Self {
+            tree,
+            origin,
+            previous: Vec::new(),
+            prefixes: Vec::new(),
+            suffixes: Vec::new(),
+            behavior: Behavior::default(),
+            needs_hash: false,
+        }
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.tree.get(key).filter(|value| !value.is_null()).map_or("", Tree::text)
+    }
+
+    fn metadata_text(&self, key: &str) -> &str {
+        let value = self.tree.get("metadata").and_then(|metadata| metadata.get(key));
+        value.filter(|value| !value.is_null()).map_or("", Tree::text)
+    }
+
+    pub(crate) fn api_version(&self) -> &str {
+        self.text("apiVersion")
+    }
+
+    pub(crate) fn kind(&self) -> &str {
+        self.text("kind")
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.metadata_text("name")
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        self.metadata_text("namespace")
+    }
+
+    pub(crate) fn gvk(&self) -> Gvk {
+        Gvk::from_api_version(self.api_version(), self.kind())
+    }
+
+    /// The identity that the object has now.
+    pub(crate) fn id(&self) -> Id {
+        let gvk = self.gvk();
+        let namespace = effective_namespace(&gvk, self.namespace());
+        Id { gvk, name: self.name().to_owned(), namespace }
+    }
+
+    /// The identities that the object had before, oldest first.
+    pub(crate) fn previous_ids(&self) -> impl Iterator<Item = Id> {
+        let gvk = self.gvk();
+        self.previous.iter().map(move |previous| Id {
+            gvk: Gvk { kind: previous.kind.clone(), ..gvk.clone() },
+            name: previous.name.clone(),
+            namespace: previous.namespace.clone(),
+        })
+    }
+
+    /// The identity that the object had in its file.
+    pub(crate) fn original_id(&self) -> Id {
+        self.previous_ids().next().unwrap_or_else(|| self.id())
+    }
+
+    pub(crate) fn has_id(&self, id: &Id) -> bool {
+        self.id() == *id || self.previous_ids().any(|previous| previous == *id)
+    }
+
+    /// Remembers the current name before a filter changes it.
+    pub(crate) fn store_previous_name(&mut self) {
+        let id = self.id();
+        self.previous.push(PreviousName { name: id.name, namespace: id.namespace, kind: id.gvk.kind });
+    }
+
+    pub(crate) fn metadata_mut(&mut self) -> Option<&mut Map> {
+        let metadata = self.tree.as_mapping_mut()?.entry("metadata".to_owned()).or_insert_with(Tree::empty_mapping);
+        if metadata.is_null() {
+            *metadata = Tree::empty_mapping();
+        }
+        metadata.as_mapping_mut()
+    }
+
+    pub(crate) fn set_name(&mut self, name: &str) {
+        if let Some(metadata) = self.metadata_mut() {
+            set_entry_text(metadata, "name", name);
+        }
+    }
+
+    /// Sets the namespace; an empty one removes the field.
+    pub(crate) fn set_namespace(&mut self, namespace: &str) {
+        if let Some(metadata) = self.metadata_mut() {
+            if namespace.is_empty() {
+                metadata.remove("namespace");
+            } else {
+                set_entry_text(metadata, "namespace", namespace);
+            }
+        }
+    }
+
+    /// Labels or annotations with their values as text.
+    pub(crate) fn metadata_strings(&self, field: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
+        let map = self.tree.get("metadata").and_then(|metadata| metadata.get(field)).and_then(Tree::as_mapping);
+        map.into_iter().flatten().map(|(key, value)| (key.as_str(), value.text()))
+    }
+
+    /// Replaces labels or annotations; none removes the field.
+    pub(crate) fn set_metadata_strings(&mut self, field: &str, strings: Map) {
+        if let Some(metadata) = self.metadata_mut() {
+            if strings.is_empty() {
+                metadata.remove(field);
+            } else {
+                metadata.insert(field.to_owned(), Tree::Mapping(strings));
+            }
+        }
+    }
+
+    /// Checks what kustomize demands of an object: a kind, and a name unless the kind ends in `List`.
+    pub(crate) fn validate(&self) -> Result<(), Fault> {
+        if self.tree.as_mapping().is_none() {
+            return Err(Fault::syntax(format!("an object must be a map, this is {}", self.tree.describe())));
+        }
+        if self.kind().is_empty() {
+            return Err(Fault::syntax("the object has no kind; each object needs apiVersion, kind and metadata.name"));
+        }
+        if !self.kind().ends_with("List") && self.name().is_empty() {
+            return Err(Fault::syntax(format!("the {} has no metadata.name; each object needs a name", self.kind())));
+        }
+        Ok(())
+    }
+}
+
+/// Sets an entry as kustomize's field setter does: a quoted value stays quoted.
+pub(crate) fn set_entry_text(map: &mut Map, key: &str, text: &str) {
+    match map.get_mut(key) {
+        Some(value) => value.set_text(text),
+        None => {
+            map.insert(key.to_owned(), Tree::plain(text));
+        }
+    }
+}

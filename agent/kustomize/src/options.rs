@@ -1,0 +1,31 @@
+//! The bounds of a render.
+
+/// How much a render may read and hold. The default is ample for real repositories and safe against hostile ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The most objects that a render may hold at any time.
+    pub max_objects: usize,
+    /// The largest file in bytes that is read as YAML or into a generated object.
+    pub max_file_bytes: usize,
+    /// How many kustomizations may be nested in one another, bases and components.
+    pub max_depth: usize,
+    /// How many kustomizations a render may read in all; a base counts each time that it is used.
+    pub max_kustomizations: usize,
+    /// How many symbolic links may be followed to reach one path.
+    pub max_symlinks: usize,
+    /// The largest compiled regular expression in bytes (patch targets, image names).
+    pub max_regex_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_objects: 100_000,
+            max_file_bytes: 32 << 20,
+            max_depth: 64,
+            max_kustomizations: 10_000,
+            max_symlinks: 16,
+            max_regex_bytes: 1 << 20,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The objects of a kustomization, in order.
+
+use std::collections::HashSet;
+
+use crate::error::Fault;
+use crate::generate::encode_base64;
+use crate::id::Id;
+use crate::object::{Behavior, Resource};
+use crate::tree::{Map, Tree};
+
+/// The objects that a kustomization has gathered so far.
+///
+/// No two have the same current identity when they are added; a filter may make them collide, as in kustomize.
+#[derive(Debug, Default)]
+pub(crate) struct Resources {
+    list: Vec<Resource>,
+    /// The current identities, kept while only additions happen.
+    ids: Option<HashSet<Id>>,
+}
+
+impl Resources {
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Resource> {
+        self.list.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Resource> {
+        self.ids = None;
+        self.list.iter_mut()
+    }
+
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Resource> {
+        self.ids = None;
+        self.list.get_mut(index)
+    }
+
+    pub(crate) fn list_mut(&mut self) -> &mut Vec<Resource> {
+        self.ids = None;
+        &mut self.list
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Resource> {
+        self.list
+    }
+
+    /// Adds an object, which must not be there yet.
+    pub(crate) fn append(&mut self, resource: Resource) -> Result<(), Fault> {
+        let ids = self.ids.get_or_insert_with(|| self.list.iter().map(Resource::id).collect());
+        let id = resource.id();
+        if ids.contains(&id) {
+            let first = self.list.iter().find(|other| other.id() == id);
+            let at = first.map(|other| other.origin.file.as_str()).unwrap_or_default();
+            return Err(Fault::conflict(format!(
+                "{id} is there twice: in {at} and in {}; remove one of the two or give it another name",
+                resource.origin.file
+            )));
+        }
+        ids.insert(id);
+        self.list.push(resource);
+        Ok(())
+    }
+
+    pub(crate) fn append_all(&mut self, resources: impl IntoIterator<Item = Resource>) -> Result<(), Fault> {
+        resources.into_iter().try_for_each(|resource| self.append(resource))
+    }
+
+    /// The indices of the objects that have, or had, an identity.
+    pub(crate) fn matching(&self, id: &Id) -> Vec<usize> {
+        self.list.iter().enumerate().filter(|(_, resource)| resource.has_id(id)).map(|(index, _)| index).collect()
+    }
+
+    /// The one object that has, or had, an identity.
+    pub(crate) fn find(&self, id: &Id) -> Result<usize, Fault> {
+        match self.matching(id).as_slice() {
+            [index] => Ok(*index),
+            [] => Err(Fault::conflict(format!("no object matches {id}; {}", self.similar(id)))),
+            _ => Err(Fault::conflict(format!("more than one object matches {id}"))),
+        }
+    }
+
+    fn similar(&self, id: &Id) -> String {
+        let near: Vec<String> = self
+            .list
+            .iter()
+            .map(Resource::id)
+            .filter(|other| other.name == id.name || other.gvk.kind == id.gvk.kind)
+            .take(3)
+            .map(|other| other.to_string())
+            .collect();
+        if near.is_empty() {
+            "check apiVersion, kind, metadata.name and metadata.namespace".to_owned()
+        } else {
+            format!("there are {}", near.join(", "))
+        }
+    }
+
+    /// Adds a generated object, or puts it into the one that is there already.
+    pub(crate) fn absorb(&mut self, mut resource: Resource) -> Result<(), Fault> {
+        let id = resource.id();
+        let matching = self.matching(&id);
+        match (matching.as_slice(), resource.behavior) {
+            ([], Behavior::Merge | Behavior::Replace) => {
+                Err(Fault::conflict(format!("{id} does not exist, so nothing can be merged into it or replaced")))
+            }
+            ([], _) => self.append(resource),
+            ([index], Behavior::Merge | Behavior::Replace) => {
+                let Some(old) = self.get_mut(*index) else { return Ok(()) };
+                let merge = resource.behavior == Behavior::Merge;
+                take_metadata(&mut resource, old);
+                if merge {
+                    let from = if resource.kind() == "Secret" { &with_encoded_strings(&old.tree) } else { &old.tree };
+                    merge_strings(&mut resource.tree, from, "data");
+                    merge_strings(&mut resource.tree, &old.tree, "binaryData");
+                }
+                *old = resource;
+                Ok(())
+            }
+            ([_], _) => Err(Fault::conflict(format!(
+                "{id} exists already; set behavior to merge or replace, or give the generator another name"
+            ))),
+            _ => Err(Fault::conflict(format!(
+                "more than one object matches {id}, so it is not clear which one is meant"
+            ))),
+        }
+    }
+}
+
+/// Gives a generated object the name, history, labels and annotations of the one that it replaces; its own labels and
+/// annotations win.
+fn take_metadata(new: &mut Resource, old: &Resource) {
+    for field in ["labels", "annotations"] {
+        let mut strings: Map = Map::new();
+        for (key, value) in old.metadata_strings(field).chain(new.metadata_strings(field)) {
+            strings.insert(key.to_owned(), Tree::string(value));
+        }
+        new.set_metadata_strings(field, strings);
+    }
+    new.set_name(old.name());
+    new.set_namespace(old.namespace());
+    new.previous.clone_from(&old.previous);
+    new.prefixes.clone_from(&old.prefixes);
+    new.suffixes.clone_from(&old.suffixes);
+    new.behavior = old.behavior;
+    // A hash needs both: a merge into an object that has none gives none.
+    new.needs_hash = new.needs_hash && old.needs_hash;
+}
+
+/// The `stringData` of a secret, encoded into its `data` as the API server does it.
+fn with_encoded_strings(secret: &Tree) -> Tree {
+    let mut secret = secret.clone();
+    let Some(map) = secret.as_mapping_mut() else { return secret };
+    if let Some(Tree::Mapping(strings)) = map.remove("stringData") {
+        let data = map.entry("data".to_owned()).or_insert_with(Tree::empty_mapping);
+        if let Some(data) = data.as_mapping_mut() {
+            for (key, value) in strings {
+                let text = if value.is_null() { "" } else { value.text() };
+                data.insert(key, Tree::string(encode_base64(text.as_bytes())));
+            }
+        }
+    }
+    secret
+}
+
+fn merge_strings(new: &mut Tree, old: &Tree, field: &str) {
+    let mut merged = Map::new();
+    for side in [old.get(field), new.get(field)].into_iter().flatten() {
+        for (key, value) in side.as_mapping().into_iter().flatten() {
+            let text = if value.is_null() { "" } else { value.text() };
+            merged.insert(key.clone(), Tree::string(text));
+        }
+    }
+    if let Some(map) = new.as_mapping_mut() {
+        if merged.is_empty() {
+            map.remove(field);
+        } else {
+            map.insert(field.to_owned(), Tree::Mapping(merged));
+        }
+    }
+}

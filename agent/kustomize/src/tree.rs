@@ -1,0 +1,233 @@
+//! The object that filters work on: YAML with the text of its scalars.
+//!
+//! kustomize edits YAML nodes and compares the text of scalars, not their values: `8080` and `"8080"` are the same merge key,
+//! `1.20` as an annotation becomes `"1.20"`, and an empty null is dropped by a patch where a written `null` stays. So the text
+//! is kept beside the value until the object is printed.
+
+use std::collections::BTreeMap;
+
+use plumb_yaml::{Data, Limits, Node, Number, Schema, Value};
+
+use crate::error::Fault;
+
+/// A mapping; kustomize sorts keys when it prints.
+pub(crate) type Map = BTreeMap<String, Tree>;
+
+/// A YAML value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Tree {
+    Scalar(Scalar),
+    Sequence(Vec<Tree>),
+    Mapping(Map),
+}
+
+/// A scalar with the text that was written for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Scalar {
+    pub(crate) text: String,
+    pub(crate) kind: Kind,
+}
+
+/// What a scalar is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Kind {
+    Null,
+    Bool(bool),
+    Number(Number),
+    String,
+    /// A plain date, which kustomize prints in full: the value that it prints.
+    Timestamp(Box<str>),
+}
+
+impl Tree {
+    pub(crate) fn string(text: impl Into<String>) -> Self {
+        Self::Scalar(Scalar { text: text.into(), kind: Kind::String })
+    }
+
+    pub(crate) fn bool(value: bool) -> Self {
+        Self::Scalar(Scalar { text: value.to_string(), kind: Kind::Bool(value) })
+    }
+
+    pub(crate) fn integer(value: i64) -> Self {
+        Self::Scalar(Scalar { text: value.to_string(), kind: Kind::Number(value.into()) })
+    }
+
+    pub(crate) fn empty_mapping() -> Self {
+        Self::Mapping(Map::new())
+    }
+
+    /// A plain scalar: what it is depends on its text, as in a file.
+    pub(crate) fn plain(text: impl Into<String>) -> Self {
+        let text = text.into();
+        if is_surely_a_string(&text) {
+            return Self::string(text);
+        }
+        let parsed = plumb_yaml::parse(text.as_bytes(), Schema::Resource, &Limits::default());
+        let kind = match parsed.as_deref() {
+            Ok([Node { data: Data::Null, .. }]) => Kind::Null,
+            Ok([Node { data: Data::Bool(value), .. }]) => Kind::Bool(*value),
+            Ok([Node { data: Data::Number(value), .. }]) => Kind::Number(value.clone()),
+            Ok([Node { data: Data::String(value), .. }]) if is_timestamp(&text, value) => {
+                Kind::Timestamp(value.as_str().into())
+            }
+            _ => Kind::String,
+        };
+        Self::Scalar(Scalar { text, kind })
+    }
+
+    /// Reads a node of a file, whose lines are `source`.
+    pub(crate) fn from_node(node: &Node, source: &Source<'_>) -> Result<Self, Fault> {
+        let scalar = |kind| Self::Scalar(Scalar { text: node.text().unwrap_or_default().to_owned(), kind });
+        Ok(match &node.data {
+            // The parser gives a tilde for an empty value too, and only the file tells them apart.
+            Data::Null if node.text() == Some("~") && !source.has_tilde(node) => {
+                Self::Scalar(Scalar { text: String::new(), kind: Kind::Null })
+            }
+            Data::Null => scalar(Kind::Null),
+            Data::Bool(value) => scalar(Kind::Bool(*value)),
+            Data::Number(value) => scalar(Kind::Number(value.clone())),
+            Data::String(value) if is_timestamp(node.text().unwrap_or(value), value) => {
+                scalar(Kind::Timestamp(value.as_str().into()))
+            }
+            Data::String(value) => Self::string(value.clone()),
+            Data::Sequence(items) => {
+                Self::Sequence(items.iter().map(|item| Self::from_node(item, source)).collect::<Result<_, _>>()?)
+            }
+            Data::Mapping(entries) => {
+                let mut map = Map::new();
+                for (key, value) in entries {
+                    let Data::String(name) = &key.data else {
+                        let message =
+                            format!("line {}: a key of an object must be a string; put it in quotes", key.line);
+                        return Err(Fault::syntax(message));
+                    };
+                    map.insert(name.clone(), Self::from_node(value, source)?);
+                }
+                Self::Mapping(map)
+            }
+        })
+    }
+
+    pub(crate) fn from_value(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Scalar(Scalar { text: "null".to_owned(), kind: Kind::Null }),
+            Value::Bool(value) => Self::bool(value),
+            Value::Number(value) => Self::Scalar(Scalar { text: number_text(&value), kind: Kind::Number(value) }),
+            Value::String(text) => Self::string(text),
+            Value::Array(items) => Self::Sequence(items.into_iter().map(Self::from_value).collect()),
+            Value::Object(map) => Self::Mapping(map.into_iter().map(|(k, v)| (k, Self::from_value(v))).collect()),
+        }
+    }
+
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Scalar(scalar) => match scalar.kind {
+                Kind::Null => Value::Null,
+                Kind::Bool(value) => Value::Bool(value),
+                Kind::Number(value) => Value::Number(value),
+                Kind::String => Value::String(scalar.text),
+                Kind::Timestamp(value) => Value::String(value.into()),
+            },
+            Self::Sequence(items) => Value::Array(items.into_iter().map(Self::into_value).collect()),
+            Self::Mapping(map) => Value::Object(map.into_iter().map(|(k, v)| (k, v.into_value())).collect()),
+        }
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self, Self::Scalar(Scalar { kind: Kind::Null, .. }))
+    }
+
+    /// Null, `{}` or `[]`.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Scalar(scalar) => scalar.kind == Kind::Null,
+            Self::Sequence(items) => items.is_empty(),
+            Self::Mapping(map) => map.is_empty(),
+        }
+    }
+
+    /// The text of a scalar, whatever its type; nothing for mappings and sequences.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Scalar(scalar) => &scalar.text,
+            _ => "",
+        }
+    }
+
+    pub(crate) fn as_mapping(&self) -> Option<&Map> {
+        match self {
+            Self::Mapping(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_mapping_mut(&mut self) -> Option<&mut Map> {
+        match self {
+            Self::Mapping(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_sequence(&self) -> Option<&[Tree]> {
+        match self {
+            Self::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Tree> {
+        self.as_mapping()?.get(key)
+    }
+
+    /// What the value is, for messages.
+    pub(crate) fn describe(&self) -> &'static str {
+        match self {
+            Self::Scalar(Scalar { kind: Kind::Null, .. }) => "null",
+            Self::Scalar(_) => "a scalar",
+            Self::Sequence(_) => "a list",
+            Self::Mapping(_) => "a map",
+        }
+    }
+
+    /// Writes `text` into a scalar without saying of what type it is, as kustomize does for names and images: a quoted scalar
+    /// stays quoted, a plain one becomes what its text looks like.
+    pub(crate) fn set_text(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        let was_quoted = match self {
+            Self::Scalar(Scalar { text, kind: Kind::String }) => {
+                !matches!(Self::plain(text.as_str()), Self::Scalar(Scalar { kind: Kind::String, .. }))
+            }
+            _ => false,
+        };
+        *self = if was_quoted { Self::string(text) } else { Self::plain(text) };
+    }
+}
+
+/// The lines of a file.
+pub(crate) struct Source<'a>(Vec<&'a str>);
+
+impl<'a> Source<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self(text.lines().collect())
+    }
+
+    fn has_tilde(&self, node: &Node) -> bool {
+        let before = |place: u32| usize::try_from(place).unwrap_or(usize::MAX).saturating_sub(1);
+        self.0.get(before(node.line)).is_some_and(|line| line.chars().nth(before(node.column)) == Some('~'))
+    }
+}
+
+/// Whether a value is another text than was written, which only dates are: they start with a year.
+fn is_timestamp(written: &str, value: &str) -> bool {
+    written != value && written.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// A cheap test for the common case, so that a name is not parsed as YAML only to learn that it is a string.
+fn is_surely_a_string(text: &str) -> bool {
+    let Some(first) = text.bytes().next() else { return false };
+    first.is_ascii_alphabetic() && text.len() > 5 || first.is_ascii_lowercase() && !"nytfo".contains(first as char)
+}
+
+fn number_text(value: &Number) -> String {
+    value.to_string()
+}

@@ -1,0 +1,78 @@
+//! What was read proves what would be rendered again.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what can not be read fails the test")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use plumb_kustomize::{Entry, Fs, MemoryFs, Options, Rendered, build};
+use proptest::prelude::*;
+
+/// The scenarios with more than a few files, and some files that nothing refers to.
+fn scenario(index: usize) -> (MemoryFs, &'static str, Rendered) {
+    let scenarios = support::scenarios();
+    let path = &scenarios[index % scenarios.len()];
+    let mut fs = support::read(&path.join("input"));
+    let entry = support::entry(&fs);
+    for stranger in ["README.md", "overlay/notes.txt", "base/unused.yaml", "elsewhere/kustomization.yaml"] {
+        if !matches!(fs.lookup(stranger), Ok(Entry::File { .. })) {
+            fs.insert(stranger, "kind: Nothing\n");
+        }
+    }
+    let rendered = build(&fs, entry, &Options::default()).unwrap();
+    (fs, entry, rendered)
+}
+
+fn render(fs: &MemoryFs, entry: &str) -> Result<String, String> {
+    build(fs, entry, &Options::default()).map(|rendered| rendered.to_yaml()).map_err(|errors| errors.to_string())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A change outside of the set changes nothing, and the set says so.
+    #[test]
+    fn a_change_outside_renders_the_same(index in any::<prop::sample::Index>(), file in any::<prop::sample::Index>(), content in ".{0,40}") {
+        let (mut fs, entry, rendered) = scenario(index.index(1000));
+        let outside: Vec<String> =
+            fs.paths().filter(|path| !rendered.read.contains(path)).map(str::to_owned).collect();
+        fs.insert(outside[file.index(outside.len())].clone(), content);
+        prop_assert!(rendered.read.unchanged(&fs).unwrap());
+        prop_assert_eq!(render(&fs, entry).unwrap(), rendered.to_yaml());
+    }
+
+    /// A change of any file in the set is noticed, and so is its removal.
+    #[test]
+    fn a_change_inside_is_noticed(index in any::<prop::sample::Index>(), file in any::<prop::sample::Index>(), remove: bool) {
+        let (mut fs, _, rendered) = scenario(index.index(1000));
+        let inside: BTreeSet<String> = rendered.read.iter().filter(|(_, id)| id.is_some()).map(|(path, _)| path.to_owned()).collect();
+        let path = inside.iter().nth(file.index(inside.len())).unwrap();
+        if remove {
+            fs.remove(path);
+        } else {
+            let Entry::File { bytes, .. } = fs.lookup(path).unwrap() else { panic!("{path} was read, so it is a file") };
+            fs.insert(path.clone(), [&bytes[..], b"# changed\n"].concat());
+        }
+        prop_assert!(!rendered.read.unchanged(&fs).unwrap());
+    }
+
+    /// A file that was looked for and missing is noticed when it comes to be.
+    #[test]
+    fn a_file_that_was_missing_is_noticed(index in any::<prop::sample::Index>(), file in any::<prop::sample::Index>()) {
+        let (mut fs, _, rendered) = scenario(index.index(1000));
+        let missing: Vec<&str> = rendered.read.iter().filter(|(_, id)| id.is_none()).map(|(path, _)| path).collect();
+        fs.insert(missing[file.index(missing.len())], "");
+        prop_assert!(!rendered.read.unchanged(&fs).unwrap());
+    }
+}
+
+#[test]
+fn a_link_that_becomes_a_file_with_the_same_id_is_noticed() {
+    let mut fs = MemoryFs::from([("real/kustomization.yaml", "namePrefix: a-\n")]);
+    fs.insert_symlink("kustomization.yaml", "real/kustomization.yaml");
+    let rendered = build(&fs, "", &Options::default()).unwrap();
+    assert!(rendered.read.unchanged(&fs).unwrap());
+    fs.insert("kustomization.yaml", "real/kustomization.yaml");
+    assert!(!rendered.read.unchanged(&fs).unwrap());
+}
