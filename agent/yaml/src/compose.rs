@@ -2,76 +2,23 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, options};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
 
+use crate::budget::{Budget, Size};
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::fold;
+use crate::key::{self, Key};
 use crate::merge::{self, Entry};
 use crate::node::{Data, Node};
 use crate::number;
 use crate::resolve::{self, Resolved, Schema, Tag};
-
-/// What is left of the limits of a file.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    limits: Limits,
-    nodes: usize,
-    alias_nodes: usize,
-    alias_bytes: usize,
-}
-
-impl Budget {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self { limits: limits.clone(), nodes: 0, alias_nodes: 0, alias_bytes: 0 }
-    }
-
-    fn node(&mut self) -> Result<(), String> {
-        self.nodes += 1;
-        if self.nodes > self.limits.nodes {
-            return Err(format!("the file has more than {} values; split it", self.limits.nodes));
-        }
-        Ok(())
-    }
-
-    fn copy(&mut self, size: Size) -> Result<(), String> {
-        self.nodes = self.nodes.saturating_add(size.nodes);
-        self.alias_nodes = self.alias_nodes.saturating_add(size.nodes);
-        self.alias_bytes = self.alias_bytes.saturating_add(size.bytes);
-        if self.nodes > self.limits.nodes
-            || self.alias_nodes > self.limits.alias_nodes
-            || self.alias_bytes > self.limits.alias_bytes
-        {
-            return Err(format!(
-                "aliases of this file expand to more than {} values or {} bytes; write the values out",
-                self.limits.alias_nodes, self.limits.alias_bytes
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// What a node costs to copy.
-#[derive(Debug, Clone, Copy, Default)]
-struct Size {
-    nodes: usize,
-    bytes: usize,
-    /// Levels of collections, itself included.
-    depth: usize,
-}
-
-impl Size {
-    fn add(&mut self, child: Size) {
-        self.nodes += child.nodes;
-        self.bytes += child.bytes;
-        self.depth = self.depth.max(child.depth + 1);
-    }
-}
+use crate::scalar_text;
 
 /// Reads the first document of a text that starts on the given line of its file; none when there is no document.
 pub(crate) fn compose(text: &str, line: u32, schema: Schema, budget: &mut Budget) -> Result<Option<Node>, Error> {
     let depth = budget.limits.depth;
     let options = options! { emit_comments: false, flow_nesting_limit: depth, block_nesting_limit: depth };
-    let mut composer = Composer { line, schema, budget, open: Vec::new(), anchors: HashMap::new() };
+    let mut composer = Composer { text, line, schema, budget, open: Vec::new(), anchors: HashMap::new() };
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| composer.syntax(&error))?;
         if let Some(root) = composer.event(event, span)? {
@@ -82,6 +29,7 @@ pub(crate) fn compose(text: &str, line: u32, schema: Schema, budget: &mut Budget
 }
 
 struct Composer<'b> {
+    text: &'b str,
     line: u32,
     schema: Schema,
     budget: &'b mut Budget,
@@ -93,6 +41,8 @@ struct Composer<'b> {
 /// A collection whose end has not come yet.
 struct Open {
     items: Items,
+    /// It, or a collection around it, is written in brackets.
+    flow: bool,
     anchor: usize,
     place: (u32, u32),
     size: Size,
@@ -101,14 +51,6 @@ struct Open {
 enum Items {
     Sequence(Vec<Node>),
     Mapping(Vec<Entry>, Option<Key>),
-}
-
-/// A key that waits for its value.
-struct Key {
-    node: Node,
-    merge: bool,
-    /// A null key at the top of a resource, whose entry kustomize drops.
-    drop: bool,
 }
 
 /// A finished node on its way to its parent.
@@ -126,17 +68,18 @@ impl Composer<'_> {
         let finished = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.as_deref().map(tag_name);
-                let finished = self.scalar(&text, style, tag.as_deref(), place)?;
+                let text = scalar_text::written(&text, style, span, self.text);
+                let finished = self.scalar(text, style, tag.as_deref(), place)?;
                 self.anchor(anchor, &finished);
                 finished
             }
             Event::Alias(id) => self.alias(id, place)?,
-            Event::SequenceStart(_, anchor, _) => {
-                self.start(Items::Sequence(Vec::new()), anchor, place)?;
+            Event::SequenceStart(style, anchor, _) => {
+                self.start(Items::Sequence(Vec::new()), style, anchor, place)?;
                 return Ok(None);
             }
-            Event::MappingStart(_, anchor, _) => {
-                self.start(Items::Mapping(Vec::new(), None), anchor, place)?;
+            Event::MappingStart(style, anchor, _) => {
+                self.start(Items::Mapping(Vec::new(), None), style, anchor, place)?;
                 return Ok(None);
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
@@ -161,7 +104,12 @@ impl Composer<'_> {
 
     fn syntax(&self, error: &ScanError) -> Error {
         let (line, column) = self.at(error.marker().line(), error.marker().col());
-        Error::new(line, column, error.kind().to_string().to_lowercase())
+        let message = match error.kind() {
+            ErrorKind::UnknownAnchor => "the alias has no anchor before it in this document".to_owned(),
+            ErrorKind::RecursionLimitExceeded => self.too_deep(),
+            kind => kind.to_string().to_lowercase(),
+        };
+        Error::new(line, column, message)
     }
 
     fn scalar(
@@ -180,12 +128,37 @@ impl Composer<'_> {
             Some(_) => false,
         };
         let data = match tag {
+            None if style == ScalarStyle::Folded && self.schema == Schema::Resource => {
+                Data::String(fold::rewritten(text))
+            }
             None if quoted => Data::String(text.to_owned()),
-            None => resolve::plain(text, self.schema).ok_or_else(|| resolve::no_json(text)).map_err(fault)?,
+            // kyaml writes nothing as '' where it needs something, and reads an empty string.
+            None if text.is_empty() && self.schema == Schema::Resource && (self.in_flow() || self.expects_key()) => {
+                Data::String(String::new())
+            }
+            None => match resolve::untagged(text, self.schema) {
+                // Within brackets kyaml quotes what has a colon in it, so a time stays as it is.
+                Resolved::Timestamp(_) if self.in_flow() && text.contains(':') => Data::String(text.to_owned()),
+                // As a key even infinity has a text.
+                Resolved::Number(number::Parsed::Float(value)) if !value.is_finite() && self.expects_key() => {
+                    Data::String(if self.schema == Schema::Yaml11 { number::print_key(value) } else { text.to_owned() })
+                }
+                resolved => {
+                    resolved.into_data(text, self.schema).ok_or_else(|| resolve::no_json(text)).map_err(fault)?
+                }
+            },
             Some(tag) => resolve::tagged(text, known(tag), quoted, self.schema).map_err(fault)?,
         };
         let size = Size { nodes: 1, bytes: text.len(), depth: 0 };
         Ok(Finished { node: Node::scalar(data, text, place.0, place.1), size, alias: false, merge })
+    }
+
+    fn in_flow(&self) -> bool {
+        self.open.last().is_some_and(|open| open.flow)
+    }
+
+    fn expects_key(&self) -> bool {
+        matches!(self.open.last(), Some(Open { items: Items::Mapping(_, None), .. }))
     }
 
     fn anchor(&mut self, id: usize, finished: &Finished) {
@@ -199,7 +172,7 @@ impl Composer<'_> {
         let (node, size) = match self.anchors.get(&id) {
             Some(Some(found)) => found,
             Some(None) => return Err(fault("the value of the anchor contains an alias of itself".to_owned())),
-            None => return Err(fault("the alias has no anchor before it".to_owned())),
+            None => return Err(fault("the alias has no anchor before it in this document".to_owned())),
         };
         let size = *size;
         self.budget.copy(size).map_err(fault)?;
@@ -212,10 +185,10 @@ impl Composer<'_> {
     }
 
     fn too_deep(&self) -> String {
-        format!("more than {} levels in each other", self.budget.limits.depth)
+        format!("collections are nested more than {} levels deep", self.budget.limits.depth)
     }
 
-    fn start(&mut self, items: Items, anchor: usize, place: (u32, u32)) -> Result<(), Error> {
+    fn start(&mut self, items: Items, style: StructureStyle, anchor: usize, place: (u32, u32)) -> Result<(), Error> {
         let fault = |message: String| Error::new(place.0, place.1, message);
         self.budget.node().map_err(fault)?;
         if self.open.len() >= self.budget.limits.depth {
@@ -224,7 +197,8 @@ impl Composer<'_> {
         if anchor != 0 {
             self.anchors.insert(anchor, None);
         }
-        self.open.push(Open { items, anchor, place, size: Size { nodes: 1, bytes: 0, depth: 1 } });
+        let flow = style == StructureStyle::Flow || self.open.last().is_some_and(|open| open.flow);
+        self.open.push(Open { items, flow, anchor, place, size: Size { nodes: 1, bytes: 0, depth: 1 } });
         Ok(())
     }
 
@@ -247,7 +221,7 @@ impl Composer<'_> {
         match &mut open.items {
             Items::Sequence(items) => items.push(finished.node),
             Items::Mapping(entries, waiting) => match waiting.take() {
-                None => *waiting = Some(key(finished, top, self.schema)?),
+                None => *waiting = Some(key::key(finished.node, finished.merge, top, self.schema)?),
                 Some(key) if key.drop => {}
                 Some(key) => {
                     entries.push(Entry {
@@ -273,49 +247,5 @@ fn known(tag: &str) -> Tag<'_> {
         Some(name) => Tag::Core(name),
         None if tag == "!" => Tag::NonSpecific,
         None => Tag::Other,
-    }
-}
-
-/// Turns a node into a key, which is a string in JSON.
-///
-/// At the top of a resource kustomize takes the text of any scalar, and drops an entry whose key is null; further down every
-/// key that is not a string is an error. The tools for YAML 1.1 print the value of the key.
-fn key(finished: Finished, top: bool, schema: Schema) -> Result<Key, Error> {
-    let Finished { mut node, merge, .. } = finished;
-    let fault = |node: &Node, message: &str| Err(Error::new(node.line, node.column, message));
-    if merge {
-        return Ok(Key { node, merge, drop: false });
-    }
-    let mut drop = false;
-    let name = match (&node.data, schema) {
-        (Data::Sequence(_) | Data::Mapping(_), _) => {
-            return fault(&node, "a key must be a string, not a sequence or a mapping");
-        }
-        (Data::Null, Schema::Yaml11) => return fault(&node, "a key must be a string, not null; put it in quotes"),
-        (Data::Null, Schema::Resource) if top => {
-            drop = true;
-            String::new()
-        }
-        (Data::String(text), Schema::Yaml11) => text.clone(),
-        (Data::Bool(value), Schema::Yaml11) => value.to_string(),
-        (Data::Number(number), Schema::Yaml11) => yaml11_number_key(&node, number),
-        (_, Schema::Resource) => {
-            let text = node.text().unwrap_or_default();
-            let string = node.as_str() == Some(text);
-            if !string && !top {
-                return fault(&node, "a key must be a string; put it in quotes");
-            }
-            text.to_owned()
-        }
-    };
-    node = Node::scalar(Data::String(name.clone()), &name, node.line, node.column);
-    Ok(Key { node, merge, drop })
-}
-
-/// A number as a key: one that was written as a float is printed like a float, though it may have no fraction.
-fn yaml11_number_key(node: &Node, number: &serde_json::Number) -> String {
-    match node.text().map(|text| resolve::untagged(text, Schema::Yaml11)) {
-        Some(Resolved::Number(number::Parsed::Float(value))) => number::print_key(value),
-        _ => number.to_string(),
     }
 }

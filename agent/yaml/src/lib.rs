@@ -6,9 +6,12 @@
 //!
 //! Everything here is pure, and no input makes it panic, overflow the stack or use memory without bound: see [`Limits`].
 
+mod budget;
 mod compose;
 mod document;
 mod error;
+mod fold;
+mod key;
 mod limits;
 mod merge;
 mod node;
@@ -16,6 +19,7 @@ mod number;
 mod parse;
 mod print;
 mod resolve;
+mod scalar_text;
 mod timestamp;
 
 pub use error::Error;

@@ -137,3 +137,51 @@ impl Node {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, Schema, parse};
+
+    fn read(text: &str) -> Vec<Node> {
+        parse(text.as_bytes(), Schema::Resource, &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn places_count_from_one_in_the_whole_file() {
+        let nodes = read("# head\na: 1\n---\n\né: [x, y]\n---\n# nothing\n---\n- z\n");
+        let places: Vec<_> = nodes.iter().map(|node| (node.line, node.column)).collect();
+        assert_eq!(places, [(2, 1), (5, 1), (7, 1), (9, 1)]);
+        let items = nodes[1].get("é").unwrap().as_sequence().unwrap();
+        assert_eq!((items[1].line, items[1].column), (5, 8));
+    }
+
+    #[test]
+    fn an_alias_stands_where_it_is_written() {
+        let nodes = read("a: &a {x: 1}\nb: *a\n");
+        let alias = nodes[0].get("b").unwrap();
+        assert_eq!((alias.line, alias.column), (2, 4));
+        assert_eq!(alias.get("x").unwrap().line, 1);
+    }
+
+    #[test]
+    fn the_text_of_a_scalar_stays() {
+        let nodes = read("[1.20, 0x10, ~, 2020-01-01, 'a', True]\n");
+        let texts: Vec<_> = nodes[0].as_sequence().unwrap().iter().map(Node::text).collect();
+        assert_eq!(texts, ["1.20", "0x10", "~", "2020-01-01", "a", "True"].map(Some));
+        assert_eq!(nodes[0].text(), None);
+    }
+
+    #[test]
+    fn accessors_answer_for_their_kind_only() {
+        let nodes = read("{s: a, b: true, n: 1.5, z: ~, l: []}\n");
+        let get = |key| nodes[0].get(key).unwrap();
+        assert_eq!(get("s").as_str(), Some("a"));
+        assert_eq!(get("b").as_bool(), Some(true));
+        assert_eq!(get("n").as_number().and_then(Number::as_f64), Some(1.5));
+        assert!(get("z").is_null() && !get("s").is_null());
+        assert_eq!(get("l").as_sequence().map(<[Node]>::len), Some(0));
+        assert_eq!((get("n").as_str(), get("s").as_bool(), get("s").as_number()), (None, None, None));
+        assert!(get("s").get("s").is_none() && nodes[0].get("missing").is_none());
+    }
+}

@@ -114,8 +114,11 @@ fn whole(value: f64) -> Option<Integer> {
     if value.fract() != 0.0 || value.abs() >= 1e21 {
         return None;
     }
-    let text = value.to_string();
-    integer(if value == 0.0 { "0" } else { &text })
+    if value == 0.0 {
+        return Some(Integer::Signed(0));
+    }
+    let shortest = Shortest::of(value)?;
+    integer(&format!("{}{}", shortest.sign, shortest.fixed()))
 }
 
 /// Writes a number as kustomize does: integers in full, floats with the fewest digits that read back, and with an exponent of at
@@ -125,7 +128,7 @@ pub(crate) fn print(number: &Number) -> String {
         Some(value) if number.is_f64() => match whole(value) {
             Some(Integer::Signed(value)) => value.to_string(),
             Some(Integer::Unsigned(value)) => value.to_string(),
-            None => general(&format!("{value:e}")),
+            None => Shortest::of(value).map_or_else(|| number.to_string(), |shortest| shortest.general()),
         },
         _ => number.to_string(),
     }
@@ -134,33 +137,61 @@ pub(crate) fn print(number: &Number) -> String {
 /// A float as the key of a mapping in YAML 1.1, which Go prints with the precision of 32 bits.
 #[allow(clippy::cast_possible_truncation, reason = "the tools round here, and a key must be the same")]
 pub(crate) fn print_key(value: f64) -> String {
-    general(&format!("{:e}", value as f32))
-}
-
-/// From Rust's shortest scientific notation, such as `-1.5e-7`, to Go's `g`.
-fn general(scientific: &str) -> String {
-    let Some((mantissa, exponent)) = scientific.split_once('e') else {
-        return scientific.to_owned();
-    };
-    let Ok(exponent) = exponent.parse::<i32>() else {
-        return scientific.to_owned();
-    };
-    let (sign, mantissa) = match mantissa.strip_prefix('-') {
-        Some(rest) => ("-", rest),
-        None => ("", mantissa),
-    };
-    if (-4..6).contains(&exponent) {
-        let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
-        return format!("{sign}{}", fixed(&digits, exponent));
+    let single = value as f32;
+    if single == 0.0 {
+        return if single.is_sign_negative() { "-0" } else { "0" }.to_owned();
     }
-    let (exponent_sign, exponent) = if exponent < 0 { ('-', -exponent) } else { ('+', exponent) };
-    format!("{sign}{mantissa}e{exponent_sign}{exponent:02}")
+    match Shortest::parse(&format!("{single:e}")) {
+        Some(shortest) if single.is_finite() => shortest.general(),
+        _ if value.is_nan() => ".nan".to_owned(),
+        _ => if value > 0.0 { ".inf" } else { "-.inf" }.to_owned(),
+    }
 }
 
-fn fixed(digits: &str, exponent: i32) -> String {
-    match usize::try_from(exponent) {
-        Err(_) => format!("0.{}{digits}", "0".repeat(exponent.unsigned_abs() as usize - 1)),
-        Ok(point) if point + 1 >= digits.len() => format!("{digits}{}", "0".repeat(point + 1 - digits.len())),
-        Ok(point) => format!("{}.{}", &digits[..=point], &digits[point + 1..]),
+/// The fewest decimal digits that read back as a float other than zero.
+struct Shortest {
+    sign: &'static str,
+    /// Without zeros at either end; the point stands behind the first.
+    digits: String,
+    exponent: i32,
+}
+
+impl Shortest {
+    /// The digits of JSON: where two candidates are equally near they end in an even digit, as in Go, and unlike in Rust's own
+    /// formatting.
+    fn of(value: f64) -> Option<Self> {
+        Self::parse(&Number::from_f64(value)?.to_string())
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (sign, unsigned) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+        let (mantissa, exponent) = unsigned.split_once('e').unwrap_or((unsigned, "0"));
+        let (before_point, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all = format!("{before_point}{fraction}");
+        let leading_zeros = all.len() - all.trim_start_matches('0').len();
+        let digits = all.trim_matches('0').to_owned();
+        let moved = i32::try_from(before_point.len()).ok()? - 1 - i32::try_from(leading_zeros).ok()?;
+        let exponent = exponent.parse::<i32>().ok()?.checked_add(moved)?;
+        (!digits.is_empty()).then_some(Self { sign, digits, exponent })
+    }
+
+    fn general(&self) -> String {
+        let Self { sign, digits, exponent } = self;
+        if (-4..6).contains(exponent) {
+            return format!("{sign}{}", self.fixed());
+        }
+        let exponent_sign = if *exponent < 0 { '-' } else { '+' };
+        let (first, rest) = digits.split_at(1);
+        let point = if rest.is_empty() { "" } else { "." };
+        format!("{sign}{first}{point}{rest}e{exponent_sign}{:02}", exponent.unsigned_abs())
+    }
+
+    fn fixed(&self) -> String {
+        let digits = &self.digits;
+        match usize::try_from(self.exponent) {
+            Err(_) => format!("0.{}{digits}", "0".repeat(self.exponent.unsigned_abs() as usize - 1)),
+            Ok(point) if point + 1 >= digits.len() => format!("{digits}{}", "0".repeat(point + 1 - digits.len())),
+            Ok(point) => format!("{}.{}", &digits[..=point], &digits[point + 1..]),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Reading a file.
 
-use crate::compose::{Budget, compose};
+use crate::budget::Budget;
+use crate::compose::compose;
 use crate::document;
 use crate::error::Error;
 use crate::limits::Limits;

@@ -113,7 +113,7 @@ fn signed_or_digit(text: &str, schema: Schema) -> Option<Parsed> {
 pub(crate) enum Tag<'t> {
     /// One of `tag:yaml.org,2002:`, by its last part.
     Core(&'t str),
-    /// `!`, which asks for no resolution and gets it all the same.
+    /// `!`, which asks for no resolution.
     NonSpecific,
     /// A tag of somebody else, such as `!vault`; the text stays a string.
     Other,
@@ -122,8 +122,8 @@ pub(crate) enum Tag<'t> {
 /// Resolves a scalar with a tag.
 pub(crate) fn tagged(text: &str, tag: Tag<'_>, quoted: bool, schema: Schema) -> Result<Data, String> {
     let wanted = match tag {
-        // The version 2 library forgets the quotes here.
-        Tag::NonSpecific if quoted && schema == Schema::Resource => return Ok(Data::String(text.to_owned())),
+        Tag::NonSpecific if quoted || schema == Schema::Yaml11 => return Ok(Data::String(text.to_owned())),
+        // The version 3 library resolves what asks for no resolution.
         Tag::NonSpecific => return plain(text, schema).ok_or_else(|| no_json(text)),
         Tag::Core("binary") => return binary(text),
         Tag::Core(name @ ("null" | "bool" | "int" | "float" | "timestamp")) => name,
@@ -140,7 +140,7 @@ pub(crate) fn tagged(text: &str, tag: Tag<'_>, quoted: bool, schema: Schema) -> 
         Resolved::String => false,
     };
     if !fits {
-        return Err(format!("the value does not fit its tag !!{wanted}; drop the tag, or write a {wanted}"));
+        return Err(format!("the value does not fit its tag !!{wanted}; drop the tag or change the value"));
     }
     resolved.into_data(text, schema).ok_or_else(|| no_json(text))
 }
@@ -153,5 +153,11 @@ pub(crate) fn no_json(text: &str) -> String {
 fn binary(text: &str) -> Result<Data, String> {
     let compact: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
     let bytes = STANDARD.decode(compact).map_err(|_| "the value of !!binary is not valid base64".to_owned())?;
-    Ok(Data::String(String::from_utf8_lossy(&bytes).into_owned()))
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        // JSON of Go puts a replacement for each byte.
+        text.extend(std::iter::repeat_n('\u{FFFD}', chunk.invalid().len()));
+    }
+    Ok(Data::String(text))
 }

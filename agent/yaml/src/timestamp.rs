@@ -144,3 +144,35 @@ impl Cursor<'_> {
         i32::try_from(hours * 60 + minutes).ok().map(|minutes| sign * minutes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The forms that `time.Parse` of Go takes; what it refuses stays text.
+    #[test]
+    fn forms() {
+        for (text, expected) in [
+            ("2020-01-02", Some("2020-01-02T00:00:00Z")),
+            ("2020-1-2 3:4:5", Some("2020-01-02T03:04:05Z")),
+            ("2020-1-2t3:4:5.60Z", Some("2020-01-02T03:04:05.6Z")),
+            ("2020-01-02T03:04:05,5-07:30", Some("2020-01-02T03:04:05.5-07:30")),
+            ("2000-02-29", Some("2000-02-29T00:00:00Z")),
+            ("1900-02-29", None),
+            ("2020-04-31", None),
+            ("2020-13-01", None),
+            ("2020-00-01", None),
+            ("20-01-01", None),
+            ("2020-001-01", None),
+            ("2020-01-01T24:00:00Z", None),
+            ("2020-01-01T10:20:30", None),
+            ("2020-01-01 10:20:30Z", None),
+            ("2020-01-01T10:20:30+7:00", None),
+            ("2020-01-01x", None),
+            ("20é0-01-01", None),
+            ("2020-01-é", None),
+        ] {
+            assert_eq!(rfc3339(text).as_deref(), expected, "{text}");
+        }
+    }
+}

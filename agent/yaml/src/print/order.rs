@@ -64,3 +64,38 @@ fn merge<T>(first: Vec<T>, second: Vec<T>, compare: impl Fn(&T, &T) -> Ordering)
     merged.extend(second);
     merged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(sorted: &[&str]) {
+        let found = sort(sorted.iter().rev().copied().collect(), |a, b| compare(a, b));
+        assert_eq!(found, sorted);
+    }
+
+    #[test]
+    fn digits_count_as_numbers() {
+        check(&["a", "a0", "a1", "a2", "a10", "a11b", "a100"]);
+        check(&["1", "2", "10", "20"]);
+        check(&["v1.2", "v1.10", "v2.0"]);
+        check(&["x9", "x99999999999999999999x"]);
+    }
+
+    #[test]
+    fn letters_stand_behind_all_else() {
+        check(&["_", "A", "B", "a", "a-b", "a.b", "a/b", "a_b", "a1", "ab", "b", "é"]);
+    }
+
+    /// The order is not total; sorting must end all the same, and lose nothing.
+    #[test]
+    fn any_keys_can_be_sorted() {
+        let keys: Vec<String> =
+            (0..2000u32).map(|n| format!("{:b}-{}", n * 7919 % 64, n * 31 % 1000).replace('1', "00")).collect();
+        let mut found = sort(keys.clone(), |a, b| compare(a, b));
+        let mut keys = keys;
+        found.sort();
+        keys.sort();
+        assert_eq!(found, keys);
+    }
+}
