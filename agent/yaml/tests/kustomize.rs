@@ -1145,7 +1145,9 @@ fn refuses_merge_of_a_scalar() {
         r#"a:
   <<: 1
 "#,
-        &expect!["line 2, column 7: the merge key << wants a mapping, or a sequence of mappings; give it an alias of one"],
+        &expect![
+            "line 2, column 7: the merge key << wants a mapping, or a sequence of mappings; give it an alias of one"
+        ],
     );
 }
 
@@ -1156,7 +1158,9 @@ fn refuses_merge_of_an_alias_of_a_sequence() {
 a:
   <<: *l
 "#,
-        &expect!["line 3, column 7: the merge key << wants a mapping, or a sequence of mappings; give it an alias of one"],
+        &expect![
+            "line 3, column 7: the merge key << wants a mapping, or a sequence of mappings; give it an alias of one"
+        ],
     );
 }
 

@@ -36,15 +36,35 @@ fn depth_of_brackets_blocks_and_aliases() {
     );
     check("- - - - - 1\n", &small(), &expect!["line 1, column 9: collections are nested more than 4 levels deep"]);
     check("a: &a [[1]]\nb: [*a]\n", &small(), &expect!["1 documents"]);
-    check("a: &a [[1]]\nb: [[*a]]\n", &small(), &expect!["line 2, column 6: collections are nested more than 4 levels deep"]);
+    check(
+        "a: &a [[1]]\nb: [[*a]]\n",
+        &small(),
+        &expect!["line 2, column 6: collections are nested more than 4 levels deep"],
+    );
 }
 
 #[test]
 fn depth_beyond_any_stack() {
-    check("[".repeat(1_000_000), &Limits::default(), &expect!["line 1, column 129: collections are nested more than 128 levels deep"]);
-    check("{a: ".repeat(1_000_000), &Limits::default(), &expect!["line 1, column 513: collections are nested more than 128 levels deep"]);
-    check("- ".repeat(1_000_000), &Limits::default(), &expect!["line 1, column 257: collections are nested more than 128 levels deep"]);
-    check("? ".repeat(1_000_000), &Limits::default(), &expect!["line 1, column 257: collections are nested more than 128 levels deep"]);
+    check(
+        "[".repeat(1_000_000),
+        &Limits::default(),
+        &expect!["line 1, column 129: collections are nested more than 128 levels deep"],
+    );
+    check(
+        "{a: ".repeat(1_000_000),
+        &Limits::default(),
+        &expect!["line 1, column 513: collections are nested more than 128 levels deep"],
+    );
+    check(
+        "- ".repeat(1_000_000),
+        &Limits::default(),
+        &expect!["line 1, column 257: collections are nested more than 128 levels deep"],
+    );
+    check(
+        "? ".repeat(1_000_000),
+        &Limits::default(),
+        &expect!["line 1, column 257: collections are nested more than 128 levels deep"],
+    );
     check(
         (0..3000).flat_map(|depth| [" ".repeat(depth), "a:\n".to_owned()]).collect::<String>(),
         &Limits::default(),
@@ -155,8 +175,16 @@ fn bytes_that_are_no_text() {
 #[test]
 fn byte_order_mark_and_windows_line_ends() {
     check("\u{FEFF}a: 1\r\nb:\r\n- c\r\n", &small(), &expect!["1 documents"]);
-    check("a: 1\r\nb: *x\r\n", &small(), &expect!["line 2, column 4: the alias has no anchor before it in this document"]);
-    check("a: 1\r\n---\r\nb: *x\r\n", &small(), &expect!["line 3, column 4: the alias has no anchor before it in this document"]);
+    check(
+        "a: 1\r\nb: *x\r\n",
+        &small(),
+        &expect!["line 2, column 4: the alias has no anchor before it in this document"],
+    );
+    check(
+        "a: 1\r\n---\r\nb: *x\r\n",
+        &small(),
+        &expect!["line 3, column 4: the alias has no anchor before it in this document"],
+    );
 }
 
 #[test]
