@@ -182,7 +182,11 @@ impl<'a> Accumulator<'a> {
             Err(fault) => Err(fault),
         };
         let path = self.noted(layer, entry, found)?;
-        self.below(layer, entry, &path, true, resources)
+        let below = self.below(layer, entry, &path, true, resources)?;
+        let mut resources = Resources::default();
+        let added = resources.append_all(below.into_list());
+        self.noted(layer, entry, added)?;
+        Some(resources)
     }
 
     /// Works through a base or component.

@@ -61,7 +61,7 @@ pub fn build(fs: &dyn Fs, path: &str, options: &Options) -> Result<Rendered, Err
     };
     filters::hash::apply(&mut resources);
     filters::name_reference::apply(&mut resources).map_err(|fault| at(path, fault))?;
-    filters::local_config::apply(&mut resources);
+    filters::local_config::apply(&mut resources).map_err(|fault| at(path, fault))?;
     order::sort(&mut resources, kustomization.sort.as_ref().map(|sort| &sort.value));
     filters::clean_up::apply(&mut resources).map_err(|fault| at(path, fault))?;
     let objects = resources

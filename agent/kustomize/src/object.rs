@@ -129,6 +129,15 @@ impl Resource {
         self.previous.push(PreviousName { name: id.name, namespace: id.namespace, kind: id.gvk.kind });
     }
 
+    /// Loses the history of the object and what its generator said of it.
+    pub(crate) fn forget(&mut self) {
+        self.previous.clear();
+        self.prefixes.clear();
+        self.suffixes.clear();
+        self.behavior = Behavior::default();
+        self.needs_hash = false;
+    }
+
     pub(crate) fn metadata_mut(&mut self) -> Option<&mut Map> {
         let metadata = self.tree.as_mapping_mut()?.entry("metadata".to_owned()).or_insert_with(Tree::empty_mapping);
         if metadata.is_null() {

@@ -26,6 +26,14 @@ pub(crate) enum Tree {
 pub(crate) struct Scalar {
     pub(crate) text: String,
     pub(crate) kind: Kind,
+    /// Whether it was written in quotes or as a block: a value that takes its place stays a string then.
+    pub(crate) quoted: bool,
+}
+
+impl Scalar {
+    fn new(text: impl Into<String>, kind: Kind) -> Self {
+        Self { text: text.into(), kind, quoted: false }
+    }
 }
 
 /// What a scalar is.
@@ -41,15 +49,15 @@ pub(crate) enum Kind {
 
 impl Tree {
     pub(crate) fn string(text: impl Into<String>) -> Self {
-        Self::Scalar(Scalar { text: text.into(), kind: Kind::String })
+        Self::Scalar(Scalar::new(text, Kind::String))
     }
 
     pub(crate) fn bool(value: bool) -> Self {
-        Self::Scalar(Scalar { text: value.to_string(), kind: Kind::Bool(value) })
+        Self::Scalar(Scalar::new(value.to_string(), Kind::Bool(value)))
     }
 
     pub(crate) fn integer(value: i64) -> Self {
-        Self::Scalar(Scalar { text: value.to_string(), kind: Kind::Number(value.into()) })
+        Self::Scalar(Scalar::new(value.to_string(), Kind::Number(value.into())))
     }
 
     pub(crate) fn empty_mapping() -> Self {
@@ -72,16 +80,16 @@ impl Tree {
             }
             _ => Kind::String,
         };
-        Self::Scalar(Scalar { text, kind })
+        Self::Scalar(Scalar::new(text, kind))
     }
 
     /// Reads a node of a file, whose lines are `source`.
     pub(crate) fn from_node(node: &Node, source: &Source<'_>) -> Result<Self, Fault> {
-        let scalar = |kind| Self::Scalar(Scalar { text: node.text().unwrap_or_default().to_owned(), kind });
+        let scalar = |kind| Self::Scalar(Scalar::new(node.text().unwrap_or_default(), kind));
         Ok(match &node.data {
             // The parser gives a tilde for an empty value too, and only the file tells them apart.
             Data::Null if node.text() == Some("~") && !source.has_tilde(node) => {
-                Self::Scalar(Scalar { text: String::new(), kind: Kind::Null })
+                Self::Scalar(Scalar::new("", Kind::Null))
             }
             Data::Null => scalar(Kind::Null),
             Data::Bool(value) => scalar(Kind::Bool(*value)),
@@ -89,7 +97,9 @@ impl Tree {
             Data::String(value) if is_timestamp(node.text().unwrap_or(value), value) => {
                 scalar(Kind::Timestamp(value.as_str().into()))
             }
-            Data::String(value) => Self::string(value.clone()),
+            Data::String(value) => {
+                Self::Scalar(Scalar { text: value.clone(), kind: Kind::String, quoted: source.is_quoted(node) })
+            }
             Data::Sequence(items) => {
                 Self::Sequence(items.iter().map(|item| Self::from_node(item, source)).collect::<Result<_, _>>()?)
             }
@@ -110,10 +120,14 @@ impl Tree {
 
     pub(crate) fn from_value(value: Value) -> Self {
         match value {
-            Value::Null => Self::Scalar(Scalar { text: "null".to_owned(), kind: Kind::Null }),
+            Value::Null => Self::Scalar(Scalar::new("null", Kind::Null)),
             Value::Bool(value) => Self::bool(value),
-            Value::Number(value) => Self::Scalar(Scalar { text: number_text(&value), kind: Kind::Number(value) }),
-            Value::String(text) => Self::string(text),
+            Value::Number(value) => Self::Scalar(Scalar::new(number_text(&value), Kind::Number(value))),
+            Value::String(text) => {
+                // Where a value comes from JSON, kustomize prints and reads it in between, with quotes only where they must be.
+                let quoted = prints_quoted(&text);
+                Self::Scalar(Scalar { text, kind: Kind::String, quoted })
+            }
             Value::Array(items) => Self::Sequence(items.into_iter().map(Self::from_value).collect()),
             Value::Object(map) => Self::Mapping(map.into_iter().map(|(k, v)| (k, Self::from_value(v))).collect()),
         }
@@ -135,6 +149,10 @@ impl Tree {
 
     pub(crate) fn is_null(&self) -> bool {
         matches!(self, Self::Scalar(Scalar { kind: Kind::Null, .. }))
+    }
+
+    pub(crate) fn is_string(&self) -> bool {
+        matches!(self, Self::Scalar(Scalar { kind: Kind::String, .. }))
     }
 
     /// Null, `{}` or `[]`.
@@ -192,14 +210,19 @@ impl Tree {
     /// Writes `text` into a scalar without saying of what type it is, as kustomize does for names and images: a quoted scalar
     /// stays quoted, a plain one becomes what its text looks like.
     pub(crate) fn set_text(&mut self, text: impl Into<String>) {
-        let text = text.into();
-        let was_quoted = match self {
-            Self::Scalar(Scalar { text, kind: Kind::String }) => {
-                !matches!(Self::plain(text.as_str()), Self::Scalar(Scalar { kind: Kind::String, .. }))
+        self.assign(Self::plain(text));
+    }
+
+    /// Puts a scalar in the place of this one, which leaves it its quotes.
+    pub(crate) fn assign(&mut self, new: Self) {
+        let was_quoted = matches!(self, Self::Scalar(Scalar { quoted: true, .. }));
+        *self = match new {
+            Self::Scalar(Scalar { text, .. }) if was_quoted => {
+                Self::Scalar(Scalar { text, kind: Kind::String, quoted: true })
             }
-            _ => false,
+            Self::Scalar(scalar) => Self::Scalar(Scalar { quoted: false, ..scalar }),
+            other => other,
         };
-        *self = if was_quoted { Self::string(text) } else { Self::plain(text) };
     }
 }
 
@@ -212,14 +235,32 @@ impl<'a> Source<'a> {
     }
 
     fn has_tilde(&self, node: &Node) -> bool {
-        let before = |place: u32| usize::try_from(place).unwrap_or(usize::MAX).saturating_sub(1);
-        self.0.get(before(node.line)).is_some_and(|line| line.chars().nth(before(node.column)) == Some('~'))
+        self.at(node) == Some('~')
+    }
+
+    /// What is a string although it looks like something else was written in quotes or as a block, wherever it stands.
+    fn is_quoted(&self, node: &Node) -> bool {
+        matches!(self.at(node), Some('"' | '\'' | '|' | '>'))
+            || !Tree::plain(node.text().unwrap_or_default()).is_string()
+    }
+
+    /// The character with which a node begins.
+    fn at(&self, node: &Node) -> Option<char> {
+        let before = |place: u32| usize::try_from(place).ok()?.checked_sub(1);
+        self.0.get(before(node.line)?)?.chars().nth(before(node.column)?)
     }
 }
 
 /// Whether a value is another text than was written, which only dates are: they start with a year.
 fn is_timestamp(written: &str, value: &str) -> bool {
     written != value && written.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a string is printed in quotes or as a block.
+fn prints_quoted(text: &str) -> bool {
+    let simple =
+        is_surely_a_string(text) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+    !simple && plumb_yaml::print(&Value::String(text.to_owned())).starts_with(['"', '\'', '|', '>'])
 }
 
 /// A cheap test for the common case, so that a name is not parsed as YAML only to learn that it is a string.

@@ -190,9 +190,12 @@ fn remote_resources() {
 
 #[test]
 fn remote_resources_without_their_credentials() {
-    check([("app/kustomization.yaml", "resources: ['https://me:hunter2@example.com/a@b.yaml']\n")], expect![[r#"
+    check(
+        [("app/kustomization.yaml", "resources: ['https://me:hunter2@example.com/a@b.yaml']\n")],
+        expect![[r#"
         app/kustomization.yaml:1: resources[0]: https://example.com/a@b.yaml is a remote resource, and remote bases are not supported yet; copy it into the repository
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::error::Fault;
 use crate::resources::Resources;
-use crate::tree::{Kind, Map, Scalar, Tree};
+use crate::tree::{Map, Tree};
 
 /// Annotations that kustomize uses itself and never prints.
 const OWN: &[&str] = &[
@@ -36,7 +36,7 @@ const OWN: &[&str] = &[
 pub(crate) fn apply(resources: &mut Resources) -> Result<(), Fault> {
     for resource in resources.iter_mut() {
         for (key, _) in resource.metadata_strings("annotations") {
-            if !matches!(Tree::plain(key), Tree::Scalar(Scalar { kind: Kind::String, .. })) {
+            if !Tree::plain(key).is_string() {
                 return Err(Fault::conflict(format!(
                     "{}: the annotation key {key:?} is refused because it does not look like a string, even in quotes",
                     resource.id()

@@ -54,7 +54,12 @@ fn set_all(tree: &mut Tree, entries: &BTreeMap<String, String>) -> Result<(), Fa
     match tree {
         Tree::Mapping(map) => {
             for (key, value) in entries {
-                map.insert(key.clone(), Tree::string(value.clone()));
+                match map.get_mut(key) {
+                    Some(old) => old.assign(Tree::string(value.as_str())),
+                    None => {
+                        map.insert(key.clone(), Tree::string(value.as_str()));
+                    }
+                }
             }
             Ok(())
         }

@@ -1,12 +1,17 @@
 //! Objects that are there for tools only: `config.kubernetes.io/local-config`.
 
+use crate::error::Fault;
 use crate::resources::Resources;
 
 /// Drops local objects. Any value of the annotation but `false` counts, even none.
-pub(crate) fn apply(resources: &mut Resources) {
-    resources.list_mut().retain(|resource| {
+///
+/// kustomize gathers the others anew, so that objects to which filters gave the same name are found out here at the latest.
+pub(crate) fn apply(resources: &mut Resources) -> Result<(), Fault> {
+    let mut list = std::mem::take(resources.list_mut());
+    list.retain(|resource| {
         resource
             .metadata_strings("annotations")
             .all(|(key, value)| key != "config.kubernetes.io/local-config" || value == "false")
     });
+    resources.append_all(list)
 }

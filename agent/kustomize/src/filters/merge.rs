@@ -61,7 +61,13 @@ pub(super) fn walk(object: Option<Tree>, patch: Option<Tree>, schema: Option<Sch
             if let Some(other) = [&object, &patch].into_iter().flatten().find(|tree| !matches!(tree, Tree::Scalar(_))) {
                 return Err(different(other, "a scalar"));
             }
-            Ok(patch.or(object).filter(|tree| !tree.is_null()))
+            match (object, patch) {
+                (Some(mut object), Some(patch)) if !patch.is_null() => {
+                    object.assign(patch);
+                    Ok(Some(object))
+                }
+                (object, patch) => Ok(patch.or(object).filter(|tree| !tree.is_null())),
+            }
         }
     }
 }

@@ -123,10 +123,14 @@ fn binding_namespaces(resource: &Resource) -> Result<HashSet<String>, Fault> {
     let subjects =
         resource.tree.get("subjects").and_then(Tree::as_sequence).filter(|_| resource.kind() == "RoleBinding");
     for subject in subjects.unwrap_or_default() {
-        let Some(namespace) = subject.get("namespace") else { continue };
-        if subject.get("kind").is_some_and(|kind| kind.text() == "ServiceAccount") {
-            if namespace.text().is_empty() {
-                return Err(Fault::conflict(format!("{}: the namespace of a subject is empty", resource.id())));
+        let wrong = |what: &str| Fault::conflict(format!("{}: {what} of a subject must be a string", resource.id()));
+        let (Some(namespace), Some(kind)) = (subject.get("namespace"), subject.get("kind")) else { continue };
+        if !kind.is_string() {
+            return Err(wrong("the kind"));
+        }
+        if kind.text() == "ServiceAccount" {
+            if !namespace.is_string() {
+                return Err(wrong("the namespace"));
             }
             namespaces.insert(namespace.text().to_owned());
         }

@@ -32,7 +32,7 @@ pub(crate) fn apply(resources: &mut Resources, namespace: &str) -> Result<(), Fa
 fn set_namespace(resource: &mut Resource, namespace: &str) -> Result<(), Fault> {
     let mut set = |tree: &mut Tree| match tree {
         Tree::Scalar(_) => {
-            *tree = Tree::string(namespace);
+            tree.assign(Tree::string(namespace));
             Ok(())
         }
         other => Err(Fault::conflict(format!("expected a string, found {}", other.describe()))),

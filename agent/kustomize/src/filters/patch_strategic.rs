@@ -17,6 +17,10 @@ pub(crate) struct Allow {
 /// Applies a patch to the one object that has, or had, its name.
 pub(crate) fn apply_by_name(resources: &mut Resources, patch: &Resource, allow: Allow) -> Result<(), Fault> {
     let index = resources.find(&patch.original_id())?;
+    let mut patch = patch.clone();
+    if allow.name_change || allow.kind_change {
+        rewrite(&mut patch, "annotations");
+    }
     let mut deleted = false;
     if let Some(resource) = resources.get_mut(index) {
         deleted = !patch_one(resource, &patch.tree, allow)?;
@@ -36,14 +40,16 @@ pub(crate) fn apply_to_target(
 ) -> Result<(), Fault> {
     // kustomize notes identities first, so that of equal objects all are patched.
     let selected = matcher.select(resources);
+    let mut patch = patch.clone();
+    rewrite(&mut patch, "labels");
+    rewrite(&mut patch, "annotations");
     let mut deleted = Vec::new();
     for index in selected {
         let Some(resource) = resources.get_mut(index) else { continue };
-        let mut tree = patch.tree.clone();
-        if let Tree::Mapping(map) = &mut tree {
+        if let Tree::Mapping(map) = &mut patch.tree {
             map.insert("apiVersion".to_owned(), Tree::plain(resource.api_version()));
         }
-        if !patch_one(resource, &tree, allow)? {
+        if !patch_one(resource, &patch.tree, allow)? {
             deleted.push(index);
         }
     }
@@ -52,6 +58,13 @@ pub(crate) fn apply_to_target(
     }
     let list = std::mem::take(resources.list_mut());
     resources.append_all(list)
+}
+
+/// Makes strings of the labels or annotations of a patch, so that no null among them deletes anything: kustomize does so to the
+/// patches of a target, and where it notes on a patch that it may change names or kinds.
+fn rewrite(patch: &mut Resource, field: &str) {
+    let strings = patch.metadata_strings(field).map(|(key, text)| (key.to_owned(), Tree::string(text))).collect();
+    patch.set_metadata_strings(field, strings);
 }
 
 /// Says whether the object is still there.
@@ -83,7 +96,19 @@ fn patch_one(resource: &mut Resource, patch: &Tree, allow: Allow) -> Result<bool
         }
     }
     resource.tree = tree;
+    if drops_annotations(patch) {
+        resource.forget();
+    }
     Ok(true)
+}
+
+/// Whether a patch replaces or removes all annotations. kustomize keeps there what it knows of an object, and loses it: its bug.
+fn drops_annotations(patch: &Tree) -> bool {
+    let replaces = |tree: &Tree| tree.get("$patch").is_some_and(|directive| directive.text() != "merge");
+    let metadata = patch.get("metadata");
+    let annotations = metadata.and_then(|metadata| metadata.get("annotations"));
+    metadata.is_some_and(replaces)
+        || annotations.is_some_and(|annotations| annotations.is_null() || replaces(annotations))
 }
 
 fn restore(map: &mut Map, key: &str, old: Option<&Tree>) {

@@ -17,7 +17,7 @@ pub(crate) fn apply(resources: &mut Resources, replica: &Replica) -> Result<(), 
                 found = true;
                 spec.visit(resource, Create::Scalar, &mut |tree| match tree {
                     Tree::Scalar(_) => {
-                        *tree = Tree::integer(replica.count);
+                        tree.assign(Tree::integer(replica.count));
                         Ok(())
                     }
                     other => Err(Fault::conflict(format!("expected a number, found {}", other.describe()))),

@@ -5,7 +5,7 @@ use plumb_yaml::{Data, Limits, Schema, Value};
 use super::field_path::{self, Leaf};
 use super::go_json;
 use crate::error::Fault;
-use crate::tree::{Kind, Scalar, Tree};
+use crate::tree::Tree;
 
 /// Sets a value inside the text of a field on the way of a path. Says whether there is such a text; if not, nothing has changed.
 pub(crate) fn set(
@@ -36,10 +36,10 @@ pub(crate) fn set(
     // The layout of the text is kept only so far: with line breaks and indentation, or without.
     let pretty = text.contains('\n') && text.contains("  ");
     let new = go_json::print(&value.into_value(), pretty);
-    let mut new = Some(Scalar { text: new, kind: Kind::String });
+    let mut new = Some(Tree::string(new));
     field_path::visit(tree, outer, None, max_regex_bytes, &mut |field, _| {
         if let Some(new) = new.take() {
-            *field = Tree::Scalar(new);
+            *field = new;
         }
         Ok(())
     })?;
