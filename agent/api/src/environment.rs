@@ -169,12 +169,16 @@ pub struct EnvironmentStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct ObjectCounts {
     /// All objects of the overlay.
+    #[schemars(with = "i32")]
     pub total: u32,
     /// Those that are healthy.
+    #[schemars(with = "i32")]
     pub healthy: u32,
     /// Those that are on their way.
+    #[schemars(with = "i32")]
     pub progressing: u32,
     /// Those that failed.
+    #[schemars(with = "i32")]
     pub degraded: u32,
 }
 

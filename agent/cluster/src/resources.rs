@@ -9,6 +9,7 @@ use kube::{
     api::{Patch, PatchParams},
     runtime::{WatchStreamExt as _, watcher, watcher::Event},
 };
+use plumb_api::Repository;
 use plumb_delivery::FIELD_MANAGER;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -98,6 +99,17 @@ impl Cluster {
             .await
             .map_err(|error| Error::request(format!("reading Secret {namespace}/{name}"), error))?;
         Ok(SecretData(secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect()))
+    }
+
+    /// Marks a Repository with the time in an annotation, for another agent to see.
+    ///
+    /// # Errors
+    /// When the API server refuses or does not answer.
+    pub async fn annotate_repository(&self, namespace: &str, name: &str, annotation: &str) -> Result<(), Error> {
+        let api: Api<Repository> = Api::namespaced(self.client.clone(), namespace);
+        let body = json!({"metadata": {"annotations": {annotation: jiff::Timestamp::now().to_string()}}});
+        let marked = api.patch(name, &PatchParams::default(), &Patch::Merge(&body)).await;
+        marked.map(drop).map_err(|error| Error::request(format!("marking Repository {namespace}/{name}"), error))
     }
 
     /// Writes the status of one of our custom resources: what is left out goes.

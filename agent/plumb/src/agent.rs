@@ -3,6 +3,7 @@
 mod board;
 mod credentials;
 mod environment;
+mod hooks;
 mod metrics;
 mod promotion;
 mod repository;
@@ -26,6 +27,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use board::{Board, Key};
+use hooks::HookTokens;
 pub(crate) use environment::prepare;
 use metrics::Metrics;
 use supervisor::Catalog;
@@ -63,6 +65,7 @@ pub(crate) struct Context {
     data_directory: PathBuf,
     repositories: Arc<Catalog<Repository>>,
     environments: Arc<Catalog<Environment>>,
+    hook_tokens: Arc<HookTokens>,
     /// Plurals of the custom resources whose first list is in.
     synced: watch::Sender<BTreeSet<String>>,
     promotions: Arc<Mutex<BTreeMap<Key, watch::Sender<Vec<PromotionRecord>>>>>,
@@ -92,6 +95,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         data_directory: options.data_dir,
         repositories: Arc::default(),
         environments: Arc::default(),
+        hook_tokens: Arc::default(),
         synced: watch::Sender::default(),
         promotions: Arc::default(),
         cluster,
@@ -103,6 +107,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let leads = leadership.leads.clone();
     let workers = CancellationToken::new();
     let supervisor = tokio::spawn(supervisor::run(context.clone(), options.watch_namespace, leads.clone(), workers.clone()));
+    tokio::spawn(hooks::keep(context.clone(), stop.clone()));
     let server = tokio::spawn(web::serve(context, options.namespace, leads, listener, stop.clone()));
 
     let mut supervisor = supervisor;

@@ -55,6 +55,7 @@ pub(crate) struct Board {
     repositories: RwLock<BTreeMap<Key, Line>>,
     environments: RwLock<BTreeMap<Key, Arc<Environment>>>,
     changes: watch::Sender<u64>,
+    shown: watch::Sender<u64>,
 }
 
 /// How one repository is spoken of: its head, and the wish that it be fetched.
@@ -94,17 +95,34 @@ impl Board {
     pub(crate) fn publish_environment(&self, environment: Arc<Environment>) {
         self.environments.write().unwrap_or_else(PoisonError::into_inner).insert(Key::of(&*environment), environment);
         self.changes.send_modify(|count| *count += 1);
+        self.show();
     }
 
     /// Forgets an environment.
     pub(crate) fn forget_environment(&self, key: &Key) {
         self.environments.write().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.changes.send_modify(|count| *count += 1);
+        self.show();
     }
 
     /// All environments.
     pub(crate) fn environments(&self) -> Vec<Arc<Environment>> {
         self.environments.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Notes that the page has something new to show.
+    pub(crate) fn show(&self) {
+        self.shown.send_modify(|count| *count += 1);
+    }
+
+    /// Counts the changes of what the page shows.
+    pub(crate) fn shown(&self) -> watch::Receiver<u64> {
+        self.shown.subscribe()
+    }
+
+    /// An environment with its status as it is.
+    pub(crate) fn environment(&self, key: &Key) -> Option<Arc<Environment>> {
+        self.environments.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     /// Counts the changes of environments.

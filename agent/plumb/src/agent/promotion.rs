@@ -15,7 +15,7 @@ use plumb_delivery::{
     trailers,
 };
 use plumb_git::{CommitId, Error as GitError, FileChange, Signature};
-use plumb_kustomize::{Fs as _, Options};
+use plumb_kustomize::{Entry, Fs as _, Options};
 
 use super::{Context, board::Key, environment::prepare};
 
@@ -341,11 +341,8 @@ impl Facts<'_> {
         let parent = commit.parents.first().map(|parent| self.git.tree(parent)).transpose()?;
         let mut pins = BTreeSet::new();
         for (name, path) in paths {
-            let here = tree.lookup(path).ok().and_then(|entry| entry.id().map(str::to_owned));
-            let before = parent
-                .as_ref()
-                .and_then(|parent| parent.lookup(path).ok())
-                .and_then(|entry| entry.id().map(str::to_owned));
+            let here = blob(&tree, path);
+            let before = parent.as_ref().and_then(|parent| blob(parent, path));
             if here != before {
                 pins.insert(name.clone());
             }
@@ -375,5 +372,13 @@ impl Facts<'_> {
         }
         digests.insert(place, digest);
         digest
+    }
+}
+
+/// The id of a file, if there is one.
+fn blob(tree: &plumb_git::Tree, path: &str) -> Option<String> {
+    match tree.lookup(path) {
+        Ok(Entry::File { id, .. }) => Some(id),
+        _ => None,
     }
 }

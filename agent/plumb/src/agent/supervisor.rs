@@ -16,17 +16,34 @@ use tokio_util::sync::CancellationToken;
 use super::{Context, board::Key, environment, repository};
 
 /// All resources of one kind, as the API server last told.
-pub(crate) struct Catalog<K>(RwLock<BTreeMap<Key, Arc<K>>>);
+pub(crate) struct Catalog<K> {
+    resources: RwLock<BTreeMap<Key, Arc<K>>>,
+    changes: watch::Sender<u64>,
+}
 
 impl<K> Default for Catalog<K> {
     fn default() -> Self {
-        Self(RwLock::default())
+        Self { resources: RwLock::default(), changes: watch::Sender::default() }
     }
 }
 
 impl<K> Catalog<K> {
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<K>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.resources.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    pub(crate) fn all(&self) -> BTreeMap<Key, Arc<K>> {
+        self.resources.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts the changes.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<Key, Arc<K>>)) {
+        change(&mut self.resources.write().unwrap_or_else(PoisonError::into_inner));
+        self.changes.send_modify(|count| *count += 1);
     }
 }
 
@@ -85,8 +102,7 @@ async fn supervise<K, S>(
                     break;
                 }
                 if *leads.borrow_and_update() {
-                    let resources = catalog.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-                    for (key, resource) in resources {
+                    for (key, resource) in catalog.all() {
                         workers.entry(key.clone()).or_insert_with(|| begin(&key, resource));
                     }
                 } else {
@@ -101,7 +117,8 @@ async fn supervise<K, S>(
                         listed.insert(key.clone());
                     }
                     let resource: Arc<K> = Arc::from(resource);
-                    catalog.0.write().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), resource.clone());
+                    catalog.change(|all| drop(all.insert(key.clone(), resource.clone())));
+                    cx.board.show();
                     match workers.get(&key) {
                         // A resource that was deleted and made anew is another one.
                         Some(worker) if worker.spec.borrow().meta().uid == resource.meta().uid => {
@@ -119,7 +136,8 @@ async fn supervise<K, S>(
                 }
                 ResourceEvent::Deleted(resource) => {
                     let key = Key::of(&*resource);
-                    catalog.0.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                    catalog.change(|all| drop(all.remove(&key)));
+                    cx.board.show();
                     if let Some(worker) = workers.remove(&key) {
                         tracing::info!(kind = %K::kind(&()), name = %key, "is gone; what it applied stays");
                         end(BTreeMap::from([(key, worker)])).await;
@@ -127,7 +145,7 @@ async fn supervise<K, S>(
                 }
                 ResourceEvent::Synced => {
                     if let Some(listed) = listed.take() {
-                        catalog.0.write().unwrap_or_else(PoisonError::into_inner).retain(|key, _| listed.contains(key));
+                        catalog.change(|all| all.retain(|key, _| listed.contains(key)));
                         let gone: Vec<_> = workers.keys().filter(|key| !listed.contains(key)).cloned().collect();
                         for key in gone {
                             if let Some(worker) = workers.remove(&key) {

@@ -1,0 +1,61 @@
+//! The secrets of webhooks, kept at hand so that a webhook is answered without a request to the API server.
+
+use std::{
+    collections::BTreeMap,
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
+
+use plumb_web::HookToken;
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, board::Key};
+
+/// How often the Secrets are read again, for they may be replaced.
+const INTERVAL: Duration = Duration::from_mins(5);
+
+/// The secrets of webhooks, by Repository.
+#[derive(Default)]
+pub(crate) struct HookTokens(RwLock<BTreeMap<Key, HookToken>>);
+
+impl HookTokens {
+    pub(crate) fn get(&self, repository: &Key) -> Option<HookToken> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(repository).cloned()
+    }
+}
+
+/// Reads the Secrets when a Repository changes, and at an interval, until it is cancelled.
+pub(crate) async fn keep(cx: Context, stop: CancellationToken) {
+    let mut changes = cx.repositories.changes();
+    let mut read: BTreeMap<Key, (String, Option<HookToken>)> = BTreeMap::new();
+    loop {
+        let repositories = cx.repositories.all();
+        read.retain(|key, _| repositories.contains_key(key));
+        for (key, repository) in repositories {
+            let Some(webhook) = &repository.spec.webhook else {
+                read.remove(&key);
+                continue;
+            };
+            let name = &webhook.secret_ref.name;
+            // A token that is missing may be made at any time, so only one that was read is kept.
+            if read.get(&key).is_some_and(|(of, token)| of == name && token.is_some()) {
+                continue;
+            }
+            let token = match cx.cluster.secret(&key.namespace, name).await {
+                Ok(secret) => secret.bytes("token").and_then(HookToken::new),
+                Err(error) => {
+                    tracing::warn!(repository = %key, %error, "the secret of the webhook can't be read, so webhooks are refused");
+                    None
+                }
+            };
+            read.insert(key, (name.clone(), token));
+        }
+        let tokens = read.iter().filter_map(|(key, (_, token))| Some((key.clone(), token.clone()?))).collect();
+        *cx.hook_tokens.0.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(INTERVAL) => read.clear(),
+        }
+    }
+}
