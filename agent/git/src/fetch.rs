@@ -1,0 +1,261 @@
+//! Fetching one branch.
+
+use git2::{AutotagOption, Direction, FetchOptions, Oid};
+
+use crate::remote::Call;
+use crate::repository::{Inner, Repository};
+use crate::{CommitId, Error};
+
+/// What a fetch found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The head of the branch now.
+    pub head: CommitId,
+    /// The head that the fetch before found; `None` at the first fetch.
+    pub previous: Option<CommitId>,
+    /// The previous head is no ancestor of this one: somebody force-pushed.
+    pub rewritten: bool,
+}
+
+/// What the server has.
+struct Listing {
+    head: Oid,
+    tags: Vec<(String, Oid)>,
+}
+
+impl Repository {
+    /// Fetches `branch` with its full history and the tags on it.
+    ///
+    /// A branch that did not move costs one request for the list of references, and no more.
+    ///
+    /// # Errors
+    /// All that a server can do wrong; see [`Error`].
+    pub fn fetch(&self, branch: &str) -> Result<Fetched, Error> {
+        let inner = &self.inner;
+        let reference = format!("refs/heads/{branch}");
+        if branch.is_empty() || !git2::Reference::is_valid_name(&reference) {
+            let message = "this is no valid name of a branch".into();
+            return Err(Error::UnknownBranch {
+                url: self.url().unwrap_or_default().into(),
+                branch: branch.into(),
+                message,
+            });
+        }
+        let (name, tracking) = (branch.to_owned(), inner.tracking(branch));
+        let listing = inner.call(move |handle, call| download(handle, call, &name, &reference, &tracking))?;
+        inner.with(|handle| record(inner, handle, branch, &listing))
+    }
+}
+
+fn download(
+    handle: &git2::Repository,
+    call: &Call,
+    branch: &str,
+    reference: &str,
+    tracking: &str,
+) -> Result<Listing, Error> {
+    let explain = |error: git2::Error| call.explain(&error);
+    let mut options = FetchOptions::new();
+    options.remote_callbacks(call.callbacks()).proxy_options(Call::proxy());
+    options.download_tags(AutotagOption::Auto).update_fetchhead(false);
+    let mut remote = handle.remote_anonymous(call.url()).map_err(explain)?;
+    let mut connection =
+        remote.connect_auth(Direction::Fetch, Some(call.callbacks()), Some(Call::proxy())).map_err(explain)?;
+    let listing = list(&connection, call, branch, reference)?;
+    if handle.find_commit(listing.head).is_err() {
+        connection.remote().download(&[format!("+{reference}:{tracking}")], Some(&mut options)).map_err(explain)?;
+    }
+    Ok(listing)
+}
+
+fn list(
+    connection: &git2::RemoteConnection<'_, '_, '_>,
+    call: &Call,
+    branch: &str,
+    reference: &str,
+) -> Result<Listing, Error> {
+    let mut head = None;
+    let (mut branches, mut tags) = (Vec::new(), Vec::new());
+    for remote in connection.list().map_err(|error| call.explain(&error))? {
+        if remote.name() == reference {
+            head = Some(remote.oid());
+        } else if let Some(name) = remote.name().strip_prefix("refs/heads/") {
+            branches.push(name.to_owned());
+        } else if remote.name().starts_with("refs/tags/") && !remote.name().ends_with("^{}") {
+            tags.push((remote.name().to_owned(), remote.oid()));
+        }
+    }
+    let head = head.ok_or_else(|| {
+        let message = match branches.len() {
+            0 => "it has no branches yet; push one".to_owned(),
+            1..=10 => format!("it has {}", branches.join(", ")),
+            more => format!("it has {} and {} more", branches[..10].join(", "), more - 10),
+        };
+        Error::UnknownBranch { url: call.shown().to_owned(), branch: branch.to_owned(), message }
+    })?;
+    Ok(Listing { head, tags })
+}
+
+/// Moves the local references to where the server's are.
+fn record(inner: &Inner, handle: &git2::Repository, branch: &str, listing: &Listing) -> Result<Fetched, Error> {
+    handle.find_commit(listing.head)?;
+    let tracking = inner.tracking(branch);
+    let previous = handle.refname_to_id(&tracking).ok();
+    if previous != Some(listing.head) {
+        handle.reference(&tracking, listing.head, true, "plumb: fetch")?;
+    }
+    if !inner.checkout {
+        record_tags(handle, &listing.tags)?;
+    }
+    let rewritten = match previous {
+        Some(previous) if previous != listing.head => !handle.graph_descendant_of(listing.head, previous)?,
+        _ => false,
+    };
+    if rewritten {
+        tracing::warn!(branch, head = %listing.head, previous = ?previous, "the branch was rewritten");
+    }
+    Ok(Fetched { head: listing.head.into(), previous: previous.map(CommitId::from), rewritten })
+}
+
+/// A cache has exactly those tags of the server whose commits it has.
+fn record_tags(handle: &git2::Repository, tags: &[(String, Oid)]) -> Result<(), Error> {
+    for reference in handle.references_glob("refs/tags/*")? {
+        let mut reference = reference?;
+        if !tags.iter().any(|(name, _)| reference.name_bytes() == name.as_bytes()) {
+            reference.delete()?;
+        }
+    }
+    let odb = handle.odb()?;
+    for (name, id) in tags {
+        if handle.refname_to_id(name).ok() != Some(*id) && odb.exists(*id) && git2::Reference::is_valid_name(name) {
+            handle.reference(name, *id, true, "plumb: fetch")?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Credentials;
+    use crate::testing::Remote;
+
+    #[test]
+    fn a_fetch_follows_the_branch() {
+        let remote = Remote::new();
+        let first = remote.push(&[("a", "1")], "first");
+        let repository = remote.open();
+        assert_eq!(
+            repository.fetch("main").unwrap(),
+            Fetched { head: first.clone(), previous: None, rewritten: false }
+        );
+        let second = remote.push(&[("a", "2")], "second");
+        let expected = Fetched { head: second.clone(), previous: Some(first), rewritten: false };
+        assert_eq!(repository.fetch("main").unwrap(), expected);
+        assert_eq!(
+            repository.fetch("main").unwrap(),
+            Fetched { head: second.clone(), previous: Some(second.clone()), rewritten: false }
+        );
+        assert_eq!(remote.open().fetch("main").unwrap().previous, Some(second), "the cache outlives the process");
+    }
+
+    #[test]
+    fn a_plain_path_and_a_name_with_a_slash_work() {
+        let remote = Remote::new();
+        let id = remote.push(&[("a", "1")], "first");
+        remote.git(&["push", "-q", "origin", "HEAD:release/1.0"]);
+        let url = remote.path().display().to_string();
+        let repository = Repository::open(&remote.cache(), &url, Credentials::None).unwrap();
+        assert_eq!(repository.fetch("release/1.0").unwrap().head, id);
+    }
+
+    #[test]
+    fn a_force_push_is_noticed() {
+        let remote = Remote::new();
+        let first = remote.push(&[("a", "1")], "first");
+        let second = remote.push(&[("a", "2")], "second");
+        let repository = remote.open();
+        repository.fetch("main").unwrap();
+
+        remote.git(&["reset", "-q", "--hard", first.as_str()]);
+        let other = remote.push(&[("a", "3")], "another second");
+        let fetched = repository.fetch("main").unwrap();
+        assert_eq!(fetched, Fetched { head: other, previous: Some(second), rewritten: true });
+
+        remote.git(&["reset", "-q", "--hard", first.as_str()]);
+        remote.git(&["push", "-q", "-f", "origin", "HEAD:main"]);
+        assert!(repository.fetch("main").unwrap().rewritten, "a branch that was set back");
+    }
+
+    #[test]
+    fn tags_come_move_and_go() {
+        let remote = Remote::new();
+        let first = remote.push(&[("a", "1")], "first");
+        remote.git(&["tag", "v1"]);
+        remote.git(&["tag", "-a", "v1-notes", "-m", "notes"]);
+        remote.git(&["push", "-q", "--tags"]);
+        let repository = remote.open();
+        repository.fetch("main").unwrap();
+        assert_eq!(repository.resolve("v1").unwrap(), first);
+        assert_eq!(repository.resolve("v1-notes").unwrap(), first);
+
+        remote.git(&["push", "-q", "origin", ":v1-notes"]);
+        let second = remote.push(&[("a", "2")], "second");
+        remote.git(&["tag", "-f", "v1"]);
+        remote.git(&["push", "-q", "-f", "--tags"]);
+        remote.git(&["push", "-q", "origin", ":v1-notes"]);
+        repository.fetch("main").unwrap();
+        assert_eq!(repository.resolve("v1").unwrap(), second);
+        assert!(matches!(repository.resolve("v1-notes"), Err(Error::UnknownRevision { .. })));
+    }
+
+    #[test]
+    fn an_unknown_branch_is_told_with_those_that_there_are() {
+        let remote = Remote::new();
+        let error = remote.open().fetch("main").unwrap_err();
+        assert!(error.to_string().ends_with(r#"has no branch "main": it has no branches yet; push one"#), "{error}");
+        remote.push(&[("a", "1")], "first");
+        let error = remote.open().fetch("mian").unwrap_err();
+        assert!(error.to_string().ends_with(r#"has no branch "mian": it has main"#), "{error}");
+        assert_eq!(error.class(), crate::Class::Config);
+        for name in ["", "a b", "..", "x^", "a:b"] {
+            let error = remote.open().fetch(name).unwrap_err();
+            assert!(matches!(error, Error::UnknownBranch { .. }), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_repository_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        for url in [format!("file://{}/nothing", directory.path().display()), directory.path().display().to_string()] {
+            let repository = Repository::open(&directory.path().join("cache"), &url, Credentials::None).unwrap();
+            let error = repository.fetch("main").unwrap_err();
+            assert!(matches!(error, Error::RepositoryNotFound { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_closed_port_is_transient() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let directory = tempfile::tempdir().unwrap();
+        for scheme in ["http", "git", "ssh"] {
+            let url = format!("{scheme}://me:secret@127.0.0.1:{port}/a");
+            let error = Repository::open(directory.path(), &url, Credentials::None).unwrap().fetch("main").unwrap_err();
+            assert_eq!(error.class(), crate::Class::Transient, "{error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_silent_server_is_given_up() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://127.0.0.1:{}/a", listener.local_addr().unwrap().port());
+        let directory = tempfile::tempdir().unwrap();
+        let limits = crate::Limits { silence: std::time::Duration::from_millis(50), ..crate::Limits::default() };
+        let repository = Repository::open(directory.path(), &url, Credentials::None).unwrap().with_limits(limits);
+        let error = repository.fetch("main").unwrap_err();
+        assert!(matches!(error, Error::Timeout { .. }), "{error}");
+    }
+}

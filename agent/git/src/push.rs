@@ -1,0 +1,229 @@
+//! Making a commit without a checkout, and pushing it.
+
+use git2::build::TreeUpdateBuilder;
+use git2::{ErrorCode, FileMode, Oid, PushOptions};
+
+use crate::history::find;
+use crate::remote::{Call, end};
+use crate::repository::Repository;
+use crate::{CommitId, Error, Signature};
+
+/// One file to write or to remove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    /// Where, from the root of the repository, with `/` between names.
+    pub path: String,
+    /// The new content; `None` removes the file.
+    pub content: Option<Vec<u8>>,
+}
+
+impl Repository {
+    /// Makes a commit with `changes` on top of `parent` and pushes it to `branch`, without force.
+    ///
+    /// The push only succeeds while the branch is at `parent`. Otherwise nothing is changed and the answer is
+    /// [`Error::Rejected`]: fetch, decide anew, and try again.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`], [`Error::Refused`] with the server's words, [`Error::Path`] for a path that no repository can
+    /// hold, and all that a server can do wrong.
+    pub fn commit_and_push(
+        &self,
+        branch: &str,
+        parent: &CommitId,
+        changes: &[FileChange],
+        message: &str,
+        author: &Signature,
+    ) -> Result<CommitId, Error> {
+        let reference = format!("refs/heads/{branch}");
+        let commit = self.inner.with(|handle| commit(handle, parent, changes, message, author))?;
+        let (expected, name) = (parent.oid()?, branch.to_owned());
+        self.inner.call(move |handle, call| push(handle, call, &name, &reference, expected, commit))?;
+        let tracking = self.inner.tracking(branch);
+        self.inner.with(|handle| {
+            handle.reference(&tracking, commit, true, "plumb: push")?;
+            Ok(commit.into())
+        })
+    }
+}
+
+fn commit(
+    handle: &git2::Repository,
+    parent: &CommitId,
+    changes: &[FileChange],
+    message: &str,
+    author: &Signature,
+) -> Result<Oid, Error> {
+    let parent = find(handle, parent)?;
+    let base = parent.tree()?;
+    let mut builder = TreeUpdateBuilder::new();
+    for change in changes {
+        check_path(&change.path)?;
+        let present = base.get_path(std::path::Path::new(&change.path)).ok();
+        match &change.content {
+            Some(content) => {
+                // A script stays executable; whatever else was there becomes a plain file.
+                let executable = present.is_some_and(|entry| entry.filemode() == i32::from(FileMode::BlobExecutable));
+                let mode = if executable { FileMode::BlobExecutable } else { FileMode::Blob };
+                builder.upsert(change.path.as_str(), handle.blob(content)?, mode);
+            }
+            None if present.is_some() => {
+                builder.remove(change.path.as_str());
+            }
+            None => {}
+        }
+    }
+    let wrong = |error: git2::Error| Error::Path { path: paths(changes), message: error.message().to_owned() };
+    let tree = handle.find_tree(builder.create_updated(handle, &base).map_err(wrong)?)?;
+    let signature = git2::Signature::now(&author.name, &author.email).map_err(|error| {
+        Error::internal(format!("the author {:?} <{}> can not be used: {}", author.name, author.email, error.message()))
+    })?;
+    Ok(handle.commit(None, &signature, &signature, message, &tree, &[&parent])?)
+}
+
+fn paths(changes: &[FileChange]) -> String {
+    changes.iter().map(|change| change.path.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn check_path(path: &str) -> Result<(), Error> {
+    let bad = |name: &str| name.is_empty() || name == "." || name == ".." || name.eq_ignore_ascii_case(".git");
+    if path.contains('\0') || path.split('/').any(bad) {
+        let message = "no commit can hold this path; give one without empty parts, '.', '..' and '.git'".into();
+        return Err(Error::Path { path: path.to_owned(), message });
+    }
+    Ok(())
+}
+
+fn push(
+    handle: &git2::Repository,
+    call: &Call,
+    branch: &str,
+    reference: &str,
+    expected: Oid,
+    commit: Oid,
+) -> Result<(), Error> {
+    let rejected = |message: String| Error::Rejected { branch: branch.to_owned(), message };
+    let mut callbacks = call.callbacks();
+
+    // libgit2 would also push onto a branch that somebody has set back, and so bring back what they took out.
+    let (failure, name) = (call.failure(), branch.to_owned());
+    callbacks.push_negotiation(move |updates| match updates.first() {
+        Some(update) if update.src() == expected => Ok(()),
+        update => {
+            let now = update.map(git2::PushUpdate::src).filter(|id| !id.is_zero());
+            let message = now.map_or("it is gone".into(), |now| format!("it is at {now}, and not at {expected}"));
+            Err(end(&failure, ErrorCode::NotFastForward, Error::Rejected { branch: name.clone(), message }))
+        }
+    });
+    let (failure, name) = (call.failure(), branch.to_owned());
+    callbacks.push_update_reference(move |_, status| {
+        let Some(status) = status else { return Ok(()) };
+        let (branch, message) = (name.clone(), status.to_owned());
+        let error =
+            if moved(status) { Error::Rejected { branch, message } } else { Error::Refused { branch, message } };
+        Err(end(&failure, ErrorCode::GenericError, error))
+    });
+
+    let mut options = PushOptions::new();
+    options.remote_callbacks(callbacks).proxy_options(Call::proxy()).packbuilder_parallelism(1);
+    let mut remote = handle.remote_anonymous(call.url()).map_err(|error| call.explain(&error))?;
+    // The commit has no local branch, so it is pushed by its id.
+    let result = remote.push(&[format!("{commit}:{reference}")], Some(&mut options));
+    result.map_err(|error| match error.code() {
+        ErrorCode::NotFastForward if call.failure().borrow().is_none() => rejected(call.clean(error.message())),
+        _ => match call.explain(&error) {
+            Error::Refused { branch, message } => Error::Refused { branch, message: call.clean(&message) },
+            other => other,
+        },
+    })
+}
+
+/// Whether the words of a server mean that somebody else was faster (`receive-pack` of git, and of the forges).
+fn moved(status: &str) -> bool {
+    ["non-fast-forward", "fetch first", "stale info", "cannot lock ref", "failed to update ref", "incorrect old value"]
+        .iter()
+        .any(|words| status.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Class;
+    use crate::testing::{Remote, ada};
+
+    fn write(path: &str, content: &str) -> FileChange {
+        FileChange { path: path.into(), content: Some(content.into()) }
+    }
+
+    #[test]
+    fn a_commit_is_made_on_the_parent_and_pushed() {
+        let remote = Remote::new();
+        let parent = remote.push(&[("a", "1"), ("dir/b", "1"), ("c", "1")], "first");
+        let repository = remote.open();
+        repository.fetch("main").unwrap();
+        let changes = [write("dir/new/é.yaml", "x"), write("a", "2"), FileChange { path: "c".into(), content: None }];
+        let changes = [&changes[..], &[FileChange { path: "absent".into(), content: None }]].concat();
+        let id =
+            repository.commit_and_push("main", &parent, &changes, "promote\n\nPromoted-To: staging\n", &ada()).unwrap();
+
+        assert_eq!(remote.git_in(&remote.path(), &["rev-parse", "main"]), id.as_str());
+        remote.git_in(&remote.path(), &["fsck", "--strict"]);
+        let files =
+            remote.git_in(&remote.path(), &["-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", "main"]);
+        assert_eq!(files, "a\ndir/b\ndir/new/é.yaml");
+        let log = remote.git_in(&remote.path(), &["log", "-1", "--format=%P|%an|%ce|%(trailers)", "main"]);
+        assert_eq!(log.trim_end(), format!("{parent}|Ada|ada@example.com|Promoted-To: staging"));
+        let fetched = repository.fetch("main").unwrap();
+        assert_eq!((fetched.head, fetched.previous), (id.clone(), Some(id)));
+    }
+
+    #[test]
+    fn a_script_stays_executable() {
+        let remote = Remote::new();
+        remote.commit(&[("run", "1")], "first");
+        remote.git(&["update-index", "--chmod=+x", "run"]);
+        remote.git(&["commit", "-q", "-m", "executable"]);
+        remote.git(&["push", "-q", "origin", "HEAD:main"]);
+        let repository = remote.open();
+        let parent = repository.fetch("main").unwrap().head;
+        repository.commit_and_push("main", &parent, &[write("run", "2")], "change", &ada()).unwrap();
+        assert!(remote.git_in(&remote.path(), &["ls-tree", "main"]).starts_with("100755 "));
+    }
+
+    #[test]
+    fn a_branch_that_moved_rejects_the_push() {
+        let remote = Remote::new();
+        let first = remote.push(&[("a", "1")], "first");
+        let repository = remote.open();
+        repository.fetch("main").unwrap();
+        let second = remote.push(&[("a", "2")], "second");
+        let push = |parent: &CommitId| repository.commit_and_push("main", parent, &[write("pin", "1")], "pin", &ada());
+
+        let error = push(&first).unwrap_err();
+        assert!(matches!(error, Error::Rejected { .. }), "{error}");
+        assert_eq!(error.class(), Class::Transient);
+        assert_eq!(remote.git_in(&remote.path(), &["rev-parse", "main"]), second.as_str());
+
+        repository.fetch("main").unwrap();
+        assert!(matches!(push(&first), Err(Error::Rejected { .. })), "the new head is known, and the parent is old");
+        let third = push(&second).unwrap();
+
+        remote.git(&["push", "-q", "-f", "origin", &format!("{first}:main")]);
+        let error = push(&third).unwrap_err();
+        assert!(matches!(error, Error::Rejected { .. }), "a branch that was set back is not brought forward: {error}");
+        remote.git_in(&remote.path(), &["update-ref", "-d", "refs/heads/main"]);
+        let error = push(&third).unwrap_err();
+        assert!(matches!(error, Error::Rejected { .. }), "a branch that was deleted is not made anew: {error}");
+    }
+
+    #[test]
+    fn a_path_that_no_commit_can_hold_is_refused() {
+        let remote = Remote::new();
+        let parent = remote.push(&[("a", "1")], "first");
+        let repository = remote.open();
+        repository.fetch("main").unwrap();
+        for path in ["", "/a", "a//b", "../a", "a/./b", ".git/config", "a/.GIT/x", "a\0b", "a/below/a/file"] {
+            let error = repository.commit_and_push("main", &parent, &[write(path, "x")], "m", &ada()).unwrap_err();
+            assert!(matches!(error, Error::Path { .. }), "{path:?}: {error}");
+        }
+    }
+}

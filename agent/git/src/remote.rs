@@ -1,0 +1,209 @@
+//! The connection to a server: what libgit2 asks us on the way, and what its errors mean.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use git2::{CertificateCheckStatus, ErrorClass, ErrorCode, ProxyOptions, RemoteCallbacks};
+
+use crate::Error;
+use crate::address::{Address, Protocol};
+use crate::credentials::{Answers, Credentials};
+use crate::known_hosts::{self, Verdict};
+use crate::worker::Pulse;
+
+/// One call to a server.
+pub(crate) struct Call {
+    address: Address,
+    credentials: Credentials,
+    pulse: Pulse,
+    /// Our own reason to end the call, which libgit2 replaces by a duller one on its way out.
+    failure: Rc<RefCell<Option<Error>>>,
+}
+
+impl Call {
+    pub(crate) fn new(address: Address, credentials: Credentials, pulse: Pulse) -> Self {
+        Self { address, credentials, pulse, failure: Rc::default() }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.address.url
+    }
+
+    /// What people may see of the URL.
+    pub(crate) fn shown(&self) -> &str {
+        &self.address.shown
+    }
+
+    /// Where a callback puts its reason to end the call.
+    pub(crate) fn failure(&self) -> Rc<RefCell<Option<Error>>> {
+        self.failure.clone()
+    }
+
+    /// The proxy that `http.proxy`, `HTTPS_PROXY` and `NO_PROXY` name.
+    pub(crate) fn proxy() -> ProxyOptions<'static> {
+        let mut proxy = ProxyOptions::new();
+        proxy.auto();
+        proxy
+    }
+
+    pub(crate) fn callbacks(&self) -> RemoteCallbacks<'static> {
+        let mut callbacks = RemoteCallbacks::new();
+
+        let mut answers = Answers::new(&self.address, &self.credentials);
+        let (credentials, pulse, failure) = (self.credentials.clone(), self.pulse.clone(), self.failure());
+        callbacks.credentials(move |_, username, allowed| {
+            pulse.beat();
+            let answer = answers.next(username, allowed, &credentials);
+            pulse.beat();
+            answer.map_err(|error| end(&failure, ErrorCode::Auth, error))
+        });
+
+        let (address, credentials, failure) = (self.address.clone(), self.credentials.clone(), self.failure());
+        callbacks.certificate_check(move |certificate, _| {
+            let Some(key) = certificate.as_hostkey() else { return Ok(CertificateCheckStatus::CertificatePassthrough) };
+            let kind = key.hostkey_type().map_or("unknown", |kind| kind.name());
+            match check_host_key(&address, &credentials, key.hostkey(), kind) {
+                Ok(status) => Ok(status),
+                Err(error) => Err(end(&failure, ErrorCode::Certificate, error)),
+            }
+        });
+
+        let pulse = self.pulse.clone();
+        callbacks.transfer_progress(move |_| pulse.beat());
+        let pulse = self.pulse.clone();
+        callbacks.sideband_progress(move |_| pulse.beat());
+        let pulse = self.pulse.clone();
+        callbacks.push_transfer_progress(move |_, _, _| {
+            pulse.beat();
+        });
+        callbacks
+    }
+
+    /// What a failed call means.
+    pub(crate) fn explain(&self, error: &git2::Error) -> Error {
+        if let Some(failure) = self.failure.borrow_mut().take() {
+            return failure;
+        }
+        let url = self.address.shown.clone();
+        let message = self.clean(error.message());
+        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        let status =
+            message.strip_prefix("unexpected http status code: ").and_then(|status| status.parse::<u16>().ok());
+        match (status, error.class(), error.code()) {
+            (Some(401 | 403), ..) => Error::Authentication {
+                url,
+                message: "it forbids this to these credentials; give ones with more rights".into(),
+            },
+            (Some(404 | 410), ..) => Error::RepositoryNotFound { url, message },
+            (Some(_), ..) => Error::Network { url, message },
+            (_, ErrorClass::Http, _) if says(&["authentication"]) => Error::Authentication { url, message },
+            (_, ErrorClass::Http, _) if says(&["content-type"]) => {
+                Error::RepositoryNotFound { url, message: format!("what answers is no git server ({message})") }
+            }
+            _ if says(&["cannot redirect"]) => Error::Url {
+                message: format!("{url} leads to another server ({message}); give the url that it leads to"),
+            },
+            (_, ErrorClass::Ssl, ErrorCode::Certificate) => Error::Certificate { url, message },
+            (_, ErrorClass::Ssh, ErrorCode::Certificate) => Error::HostKey {
+                host: self.address.ssh_host(),
+                message: format!("{message}; connect once with ssh and check the key, or add it to ~/.ssh/known_hosts"),
+            },
+            (_, ErrorClass::Ssh, ErrorCode::Auth) => Error::Authentication { url, message },
+            (_, ErrorClass::Ssh, _) if says(&["authenticate", "private key", "public key"]) => Error::Authentication {
+                url,
+                message: format!(
+                    "the ssh key can not be used ({message}); give an unbroken private key and its passphrase"
+                ),
+            },
+            (_, _, ErrorCode::Auth) => Error::Authentication { url, message },
+            // What the server wrote to its standard error before it hung up.
+            (_, ErrorClass::Ssh, ErrorCode::Eof) => Error::RepositoryNotFound { url, message },
+            _ if says(&["access denied", "not exported", "not found", "does not appear to be a git repository"])
+                && self.address.protocol != Protocol::Http =>
+            {
+                Error::RepositoryNotFound { url, message }
+            }
+            (_, _, ErrorCode::Owner) => {
+                Error::RepositoryNotFound { url, message: format!("{message}; allow it with git's safe.directory") }
+            }
+            _ if self.address.protocol == Protocol::File => Error::RepositoryNotFound { url, message },
+            (_, ErrorClass::Net | ErrorClass::Ssl | ErrorClass::Ssh | ErrorClass::Http | ErrorClass::Os, _)
+            | (_, _, ErrorCode::Eof | ErrorCode::Timeout) => Error::Network { url, message },
+            _ => Error::internal(format!("{url}: {message}")),
+        }
+    }
+
+    /// The words of a library or server, on one line and without credentials.
+    pub(crate) fn clean(&self, message: &str) -> String {
+        let mut message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut secrets = self.credentials.secrets();
+        secrets.extend(self.address.password.as_deref());
+        // A token may stand where a user name does.
+        if self.address.protocol != Protocol::Ssh {
+            secrets.extend(self.address.username.as_deref());
+        }
+        for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
+            message = message.replace(secret, "***");
+        }
+        message = message.replace(&self.address.url, &self.address.shown);
+        if message.chars().count() > 1_000 {
+            message = message.chars().take(1_000).chain(" …".chars()).collect();
+        }
+        message
+    }
+}
+
+/// Ends a call from inside of a callback.
+pub(crate) fn end(failure: &RefCell<Option<Error>>, code: ErrorCode, error: Error) -> git2::Error {
+    let message = error.to_string();
+    *failure.borrow_mut() = Some(error);
+    git2::Error::new(code, ErrorClass::Callback, message)
+}
+
+fn check_host_key(
+    address: &Address,
+    credentials: &Credentials,
+    key: Option<&[u8]>,
+    kind: &str,
+) -> Result<CertificateCheckStatus, Error> {
+    let host = address.ssh_host();
+    let known = match credentials {
+        // libgit2 itself reads ~/.ssh/known_hosts.
+        Credentials::Ambient => return Ok(CertificateCheckStatus::CertificatePassthrough),
+        Credentials::Ssh { known_hosts, .. } => known_hosts.as_deref().unwrap_or_default(),
+        Credentials::None | Credentials::Basic { .. } => {
+            let message =
+                "it wants an ssh key, and none is given; give a private key whose public half the server knows".into();
+            return Err(Error::Authentication { url: address.shown.clone(), message });
+        }
+    };
+    let port = address.port.unwrap_or(22);
+    let scan = if port == 22 {
+        format!("ssh-keyscan {}", address.host)
+    } else {
+        format!("ssh-keyscan -p {port} {}", address.host)
+    };
+    let message = match key.map(|key| known_hosts::check(known, &address.host, port, key)) {
+        Some(Verdict::Trusted) => return Ok(CertificateCheckStatus::CertificateOk),
+        _ if known.trim().is_empty() => {
+            format!("known_hosts is empty; put there what `{scan}` prints, once you have checked it")
+        }
+        Some(Verdict::Unknown) => {
+            format!("known_hosts has no key for it; add what `{scan}` prints, once you have checked it")
+        }
+        Some(Verdict::Revoked) => "its key is marked @revoked in known_hosts".into(),
+        Some(Verdict::Other(types)) if types.iter().any(|known| known == kind) => {
+            format!(
+                "it shows another {kind} key than known_hosts has; someone may be in between, so do not replace the key before you know why"
+            )
+        }
+        Some(Verdict::Other(types)) => {
+            format!(
+                "it shows its {kind} key, and known_hosts only has {}; add what `{scan}` prints, once you have checked it",
+                types.join(", ")
+            )
+        }
+        None => "it shows no key".into(),
+    };
+    Err(Error::HostKey { host, message })
+}
