@@ -9,6 +9,7 @@ mod manifest;
 mod object;
 pub mod ownership;
 mod plan;
+mod repairs;
 mod watched;
 mod waves;
 
@@ -20,6 +21,7 @@ pub use manifest::{
 };
 pub use object::{GroupKind, ObjectId, Scope, split_api_version};
 pub use ownership::FIELD_MANAGER;
+pub use repairs::Repairs;
 pub use plan::{Doomed, Plan, PlanError, Policy, Released, plan};
 pub use watched::{Seen, WatchEvent, Watched, Watching};
 pub use waves::{Wave, kept_when_removed, wave};

@@ -73,13 +73,14 @@ impl Plan {
 /// Plans a reconcile.
 ///
 /// `inventory` is what the cluster keeps; `live` what the watches and answers said, for objects that carry the owner's labels; `unready` are objects that the
-/// render holds but that could not be prepared (an unknown kind, say): they are neither applied nor pruned.
+/// render holds but that could not be prepared (an unknown kind, say): they are neither applied nor pruned. `held` are objects whose repair is not due yet.
 ///
 /// # Errors
 /// [`PlanError::Empty`] when everything would be deleted without leave.
 pub fn plan(
     manifests: &Manifests,
     unready: &BTreeSet<ObjectId>,
+    held: &BTreeSet<ObjectId>,
     inventory: &Inventory,
     live: &BTreeMap<ObjectId, Live>,
     policy: Policy,
@@ -94,13 +95,14 @@ pub fn plan(
     }
     let mut plan = Plan::default();
     for (id, desired) in &manifests.objects {
+        let repair = policy.repair && !held.contains(id);
         match live.get(id) {
-            Some(live) if live.deleted && !policy.repair && live.applied == Some(desired.digest) => {
+            Some(live) if live.deleted && !repair && live.applied == Some(desired.digest) => {
                 plan.tolerated.push(id.clone());
             }
             Some(live) if live.terminating => plan.terminating.push(id.clone()),
             Some(live) if live.agrees_with == Some(desired.digest) => {}
-            Some(live) if live.applied == Some(desired.digest) && live.ownership.is_some() && !policy.repair => {
+            Some(live) if live.applied == Some(desired.digest) && live.ownership.is_some() && !repair => {
                 plan.tolerated.push(id.clone());
             }
             _ => plan.apply.entry(desired.wave).or_default().push(id.clone()),
@@ -173,13 +175,13 @@ mod tests {
     fn nothing_changed_sends_nothing() {
         let manifests = manifests(&["a", "b"], 1);
         let (inventory, live) = running(&manifests);
-        assert!(plan(&manifests, &BTreeSet::new(), &inventory, &live, POLICY).unwrap().is_empty());
+        assert!(plan(&manifests, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY).unwrap().is_empty());
     }
 
     #[test]
     fn what_left_the_overlay_is_pruned_and_what_came_is_applied() {
         let (inventory, live) = running(&manifests(&["a", "b"], 1));
-        let plan = plan(&manifests(&["b", "c"], 1), &BTreeSet::new(), &inventory, &live, POLICY).unwrap();
+        let plan = plan(&manifests(&["b", "c"], 1), &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY).unwrap();
         assert_eq!(names(plan.apply.values().flatten()), ["c"]);
         assert_eq!(names(plan.prune.iter().map(|doomed| &doomed.id)), ["a"]);
         assert_eq!((names(&plan.before.0), names(&plan.after.0)), (vec!["a", "b", "c"], vec!["b", "c"]));
@@ -189,16 +191,16 @@ mod tests {
     fn an_empty_render_deletes_nothing_without_leave() {
         let (inventory, live) = running(&manifests(&["a"], 1));
         let empty = manifests(&[], 1);
-        assert_eq!(plan(&empty, &BTreeSet::new(), &inventory, &live, POLICY), Err(PlanError::Empty(1)));
+        assert_eq!(plan(&empty, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY), Err(PlanError::Empty(1)));
         let allowed = Policy { allow_empty: true, ..POLICY };
-        assert_eq!(plan(&empty, &BTreeSet::new(), &inventory, &live, allowed).unwrap().prune.len(), 1);
+        assert_eq!(plan(&empty, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, allowed).unwrap().prune.len(), 1);
     }
 
     #[test]
     fn an_object_that_could_not_be_prepared_is_not_pruned() {
         let (inventory, live) = running(&manifests(&["a", "b"], 1));
         let unready: BTreeSet<_> = inventory.0.iter().filter(|id| id.name == "a").cloned().collect();
-        let plan = plan(&manifests(&["b"], 1), &unready, &inventory, &live, POLICY).unwrap();
+        let plan = plan(&manifests(&["b"], 1), &unready, &BTreeSet::new(), &inventory, &live, POLICY).unwrap();
         assert!(plan.is_empty(), "{plan:?}");
     }
 
@@ -208,9 +210,19 @@ mod tests {
         let (inventory, mut live) = running(&one);
         live.values_mut().for_each(|live| live.agrees_with = None);
         let alert = Policy { repair: false, ..POLICY };
-        assert_eq!(plan(&one, &BTreeSet::new(), &inventory, &live, alert).unwrap().tolerated.len(), 1);
-        assert_eq!(plan(&manifests(&["a"], 2), &BTreeSet::new(), &inventory, &live, alert).unwrap().apply.len(), 1);
-        assert_eq!(plan(&one, &BTreeSet::new(), &inventory, &live, POLICY).unwrap().apply.len(), 1);
+        assert_eq!(plan(&one, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, alert).unwrap().tolerated.len(), 1);
+        assert_eq!(plan(&manifests(&["a"], 2), &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, alert).unwrap().apply.len(), 1);
+        assert_eq!(plan(&one, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY).unwrap().apply.len(), 1);
+    }
+
+    #[test]
+    fn an_object_that_is_fought_over_waits_for_its_time() {
+        let one = manifests(&["a"], 1);
+        let (inventory, mut live) = running(&one);
+        live.values_mut().for_each(|live| live.agrees_with = None);
+        let held: BTreeSet<_> = one.objects.keys().cloned().collect();
+        assert!(plan(&one, &BTreeSet::new(), &held, &inventory, &live, POLICY).unwrap().is_empty());
+        assert!(!plan(&manifests(&["a"], 2), &BTreeSet::new(), &held, &inventory, &live, POLICY).unwrap().is_empty());
     }
 
     #[test]
@@ -218,7 +230,7 @@ mod tests {
         let id = ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
         let (_, live) = running(&manifests(&["a"], 1));
         let live = BTreeMap::from([(id.clone(), live.into_values().next().unwrap())]);
-        let plan = plan(&manifests(&["b"], 1), &BTreeSet::new(), &Inventory([id].into()), &live, POLICY).unwrap();
+        let plan = plan(&manifests(&["b"], 1), &BTreeSet::new(), &BTreeSet::new(), &Inventory([id].into()), &live, POLICY).unwrap();
         assert_eq!((plan.prune.len(), plan.released.len()), (0, 1));
     }
 
@@ -229,7 +241,7 @@ mod tests {
             let (inventory, _) = running(&of(&owned));
             let (_, live) = running(&of(&alive));
             let wanted = of(&wanted);
-            if let Ok(plan) = plan(&wanted, &BTreeSet::new(), &inventory, &live, POLICY) {
+            if let Ok(plan) = plan(&wanted, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY) {
                 for doomed in &plan.prune {
                     prop_assert!(inventory.0.contains(&doomed.id) && !wanted.objects.contains_key(&doomed.id));
                 }

@@ -1,5 +1,7 @@
 //! Logs: JSON for machines, lines for people.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// Form of the log.
@@ -21,6 +23,9 @@ pub(crate) fn start(format: Format) {
     // That a subscriber is there already is no reason to end.
     let _ = match format {
         Format::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init(),
-        Format::Text => registry.with(fmt::layer().with_writer(std::io::stderr)).try_init(),
+        Format::Text => {
+            let colour = std::io::stderr().is_terminal();
+            registry.with(fmt::layer().with_ansi(colour).with_writer(std::io::stderr)).try_init()
+        }
     };
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use kube::Resource as _;
 use plumb_api::{Environment, EnvironmentStatus};
 use plumb_cluster::Notice;
-use plumb_delivery::{Inventory, Owner, WatchEvent, Watched};
+use plumb_delivery::{Inventory, Owner, Repairs, WatchEvent, Watched};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -54,6 +54,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         watched: Watched::default(),
         target: None,
         inventory: None,
+        repairs: Repairs::default(),
         outcome: Outcome::Pending,
         unhealthy_since: None,
         deadline: None,
@@ -119,6 +120,10 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
             } else {
                 pauses = None;
             }
+            // What is fought over gets its next repair in time.
+            if let Some(due) = worker.next_repair() {
+                retry = Some(retry.map_or(due, |retry| retry.min(due)));
+            }
         }
         write_status = worker.tell(write_status).await;
     }
@@ -137,6 +142,7 @@ struct Worker {
     watched: Watched,
     target: Option<Target>,
     inventory: Option<Inventory>,
+    repairs: Repairs,
     outcome: Outcome,
     unhealthy_since: Option<Timestamp>,
     /// When objects that are on their way count as degraded.

@@ -34,6 +34,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Rep
     };
     let mut environments = worker.cx.board.changes();
     let mut pauses = None;
+    let mut moved_from = None;
     loop {
         let repository = spec.borrow_and_update().clone();
         let span = tracing::info_span!("fetch", repository = %worker.key, reconcile = %super::correlation_id());
@@ -58,8 +59,12 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Rep
         let mut wake = Instant::now() + next;
         loop {
             match worker.promote(&repository).await {
-                // Our own push, or somebody else's, moved the head.
-                Answer::Moved => break,
+                // Our own push, or somebody else's, moved the head. A server that says so again and again at the same head is not hurried.
+                Answer::Moved if moved_from != worker.status.revision => {
+                    moved_from.clone_from(&worker.status.revision);
+                    break;
+                }
+                Answer::Moved => wake = wake.min(Instant::now() + FIRST_RETRY),
                 Answer::Nothing(Some(again)) => {
                     let left = Duration::try_from(again.duration_since(Timestamp::now())).unwrap_or_default();
                     wake = wake.min(Instant::now() + left);

@@ -183,6 +183,7 @@ impl Worker {
             let mut watched = kinds(&target.manifests);
             watched.extend(inventory.0.iter().map(ObjectId::group_kind));
             let unwatched = self.watch(watched, events).await;
+            let held = self.repairs.held(Timestamp::now()).into_keys().collect();
             let Some(target) = &self.target else { return Ok(()) };
             let spec = &self.environment.spec;
             let policy = Policy {
@@ -190,7 +191,7 @@ impl Worker {
                 prune: spec.prune.enabled,
                 allow_empty: spec.prune.allow_empty,
             };
-            let plan = plan(&target.manifests, &target.unready(), &inventory, self.watched.live(), policy)
+            let plan = plan(&target.manifests, &target.unready(), &held, &inventory, self.watched.live(), policy)
                 .map_err(|error| Outcome::config(Reason::EmptyRender, error.to_string()))?;
             let mut problems = Problems::default();
             for (kind, why) in unwatched {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plumb_api::{DriftPolicy, EnvironmentStatus, ObjectCounts, Reason, condition_type, set_condition};
-use plumb_delivery::health::{HealthStatus, summary};
+use plumb_delivery::{
+    ObjectId,
+    health::{HealthStatus, summary},
+};
 use tokio::time::Instant;
 
 use super::{Worker, reconcile::Outcome};
@@ -131,15 +134,22 @@ impl Worker {
         Some(Assessment { status: health.status, counts, message, deadline: health.deadline })
     }
 
-    /// Objects that differ from git and are left so by the policy.
+    /// Objects that differ from git and are left so: by the policy, or because somebody else changes them again and again.
     fn drifted(&self) -> Vec<String> {
-        let Some(target) = self.target.as_ref().filter(|_| self.environment.spec.drift.policy == DriftPolicy::Alert)
-        else {
+        let Some(target) = &self.target else {
             return Vec::new();
         };
         let live = self.watched.live();
-        let differs = |id| live.get(id).is_some_and(|live| live.agrees_with.is_none());
-        target.manifests.objects.keys().filter(|id| differs(*id)).map(ToString::to_string).collect()
+        let differs = |id: &&ObjectId| live.get(id).is_some_and(|live| live.agrees_with.is_none());
+        match self.environment.spec.drift.policy {
+            DriftPolicy::Alert => target.manifests.objects.keys().filter(differs).map(ToString::to_string).collect(),
+            DriftPolicy::Repair => {
+                let held = self.repairs.held(Timestamp::now());
+                let fought = held.iter().filter(|(id, _)| target.manifests.objects.contains_key(*id) && differs(id));
+                fought.map(|(id, due)| format!("{id} (somebody changes it again and again; the next repair is at {due})")).collect()
+            }
+            DriftPolicy::Ignore => Vec::new(),
+        }
     }
 }
 

@@ -41,6 +41,7 @@ impl Worker {
         if policy == DriftPolicy::Ignore {
             return;
         }
+        self.repairs.drifted(&drift.id, now);
         let by = drift.writer.as_ref().map(|writer| format!(" by {writer}")).unwrap_or_default();
         let fields = drift.fields.join(", ");
         tracing::info!(environment = %self.key, object = %drift.id, fields, writer = drift.writer, policy = policy_name, "drift");
@@ -60,6 +61,13 @@ impl Worker {
             format!("{} was changed{by}: {fields}", drift.id),
         )
         .await;
+    }
+
+    /// When the next object that is fought over is due for a repair.
+    pub(super) fn next_repair(&self) -> Option<Instant> {
+        let now = Timestamp::now();
+        let due = self.repairs.held(now).into_values().min()?;
+        Some(Instant::now() + Duration::try_from(due.duration_since(now)).unwrap_or_default())
     }
 
     /// Watches all these kinds, and returns when what exists of them is known. Kinds that can't be watched are returned with the reason.
