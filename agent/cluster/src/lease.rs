@@ -28,7 +28,7 @@ impl Leadership {
                 }
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the lease could not be given back; another agent takes over when it ends")
+                tracing::warn!(%error, "the lease could not be given back; another agent takes over when it ends");
             }
             Err(error) => tracing::warn!(%error, "leader election ended early"),
         }

@@ -190,6 +190,8 @@ fn edit(map: &mut Map<String, Value>, key: &str, change: impl FnOnce(&mut Map<St
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use expect_test::{Expect, expect};
     use serde_json::json;
 
@@ -207,10 +209,10 @@ mod tests {
             });
         let mut out = String::new();
         for desired in manifests.objects.values() {
-            out += &format!("{} ({:?}): {}\n", desired.id, desired.wave, desired.body["metadata"]);
+            writeln!(out, "{} ({:?}): {}", desired.id, desired.wave, desired.body["metadata"]).unwrap();
         }
         for error in errors {
-            out += &format!("error: {error}\n");
+            writeln!(out, "error: {error}").unwrap();
         }
         expected.assert_eq(&out);
     }

@@ -208,7 +208,9 @@ mod tests {
     fn alert_leaves_a_drifted_object_alone_until_its_manifest_changes() {
         let one = manifests(&["a"], 1);
         let (inventory, mut live) = running(&one);
-        live.values_mut().for_each(|live| live.agrees_with = None);
+        for live in live.values_mut() {
+            live.agrees_with = None;
+        }
         let alert = Policy { repair: false, ..POLICY };
         assert_eq!(plan(&one, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, alert).unwrap().tolerated.len(), 1);
         assert_eq!(plan(&manifests(&["a"], 2), &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, alert).unwrap().apply.len(), 1);
@@ -219,7 +221,9 @@ mod tests {
     fn an_object_that_is_fought_over_waits_for_its_time() {
         let one = manifests(&["a"], 1);
         let (inventory, mut live) = running(&one);
-        live.values_mut().for_each(|live| live.agrees_with = None);
+        for live in live.values_mut() {
+            live.agrees_with = None;
+        }
         let held: BTreeSet<_> = one.objects.keys().cloned().collect();
         assert!(plan(&one, &BTreeSet::new(), &held, &inventory, &live, POLICY).unwrap().is_empty());
         assert!(!plan(&manifests(&["a"], 2), &BTreeSet::new(), &held, &inventory, &live, POLICY).unwrap().is_empty());

@@ -28,7 +28,6 @@ use tokio_util::sync::CancellationToken;
 
 use board::{Board, Key};
 use hooks::HookTokens;
-pub(crate) use environment::prepare;
 use metrics::Metrics;
 use supervisor::Catalog;
 

@@ -96,7 +96,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                     reconcile |= worker.absorb(event).await;
                 }
             }
-            _ = promotion_records.changed() => worker.status.promotions = promotion_records.borrow_and_update().clone(),
+            _ = promotion_records.changed() => worker.status.promotions.clone_from(&promotion_records.borrow_and_update()),
             () = sleep_until(retry) => reconcile = true,
             () = sleep_until(write_status) => {}
             () = sleep_until(deadline) => {}

@@ -50,11 +50,11 @@ pub(crate) async fn keep(cx: Context, stop: CancellationToken) {
             };
             read.insert(key, (name.clone(), token));
         }
-        let tokens = read.iter().filter_map(|(key, (_, token))| Some((key.clone(), token.clone()?))).collect();
-        *cx.hook_tokens.0.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+        let known = read.iter().filter_map(|(key, (_, token))| Some((key.clone(), token.clone()?))).collect();
+        *cx.hook_tokens.0.write().unwrap_or_else(PoisonError::into_inner) = known;
         tokio::select! {
             () = stop.cancelled() => return,
-            changed = changes.changed() => if changed.is_err() { return },
+            ended = changes.changed() => if ended.is_err() { return },
             () = tokio::time::sleep(INTERVAL) => read.clear(),
         }
     }

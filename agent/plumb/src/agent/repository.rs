@@ -38,23 +38,21 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Rep
     loop {
         let repository = spec.borrow_and_update().clone();
         let span = tracing::info_span!("fetch", repository = %worker.key, reconcile = %super::correlation_id());
-        let next = match worker.fetch(&repository).instrument(span).await {
-            Ok(()) => {
-                pauses = None;
-                Duration::from(repository.spec.interval)
-            }
-            Err(_) => {
-                let longest = Duration::from(repository.spec.interval).max(FIRST_RETRY);
-                let pauses = pauses.get_or_insert_with(|| {
-                    backon::ExponentialBuilder::default()
-                        .with_min_delay(FIRST_RETRY)
-                        .with_max_delay(longest)
-                        .with_jitter()
-                        .without_max_times()
-                        .build()
-                });
-                pauses.next().unwrap_or(longest)
-            }
+        let interval = Duration::from(repository.spec.interval);
+        let next = if worker.fetch(&repository).instrument(span).await.is_ok() {
+            pauses = None;
+            interval
+        } else {
+            let longest = interval.max(FIRST_RETRY);
+            let pauses = pauses.get_or_insert_with(|| {
+                backon::ExponentialBuilder::default()
+                    .with_min_delay(FIRST_RETRY)
+                    .with_max_delay(longest)
+                    .with_jitter()
+                    .without_max_times()
+                    .build()
+            });
+            pauses.next().unwrap_or(longest)
         };
         let mut wake = Instant::now() + next;
         loop {

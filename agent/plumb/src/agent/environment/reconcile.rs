@@ -278,8 +278,8 @@ impl Worker {
             self.count("prune", deleted.is_ok());
             match deleted {
                 Ok(()) => {
-                    self.notify(false, "Pruned", "Prune", format!("{} left the overlay and was deleted", doomed.id))
-                        .await
+                    let message = format!("{} left the overlay and was deleted", doomed.id);
+                    self.notify(false, "Pruned", "Prune", message).await;
                 }
                 Err(error) => {
                     after.0.insert(doomed.id.clone());
