@@ -15,8 +15,10 @@ bin=$here/bin
 # The binaries report the version that go.mod names; without this they report v0.0.0, and clients that look at the server's version misjudge it.
 kubernetes_version=$(sed -n 's|^\tk8s.io/kubernetes \(v[0-9.]*\).*|\1|p; s|^require k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' "$here/controlplane/go.mod" | head -n 1)
 minor=${kubernetes_version#v1.}
-package=k8s.io/component-base/version
-kubernetes_flags="-s -w -X $package.gitVersion=$kubernetes_version -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*}"
+kubernetes_flags="-s -w"
+for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do # what a program says of itself; its User-Agent
+    kubernetes_flags+=" -X $package.gitVersion=$kubernetes_version -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*}"
+done
 
 # module, binary, package, time that the first build takes on two cores
 targets="
