@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use e2e::cluster::{self, AUDIT_LOG_VARIABLE, Layout, LocalCluster, Options};
+use e2e::git_server;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Parser)]
@@ -19,6 +20,8 @@ enum Command {
     /// A Kubernetes cluster on loopback: etcd, the control plane and KWOK's nodes, without containers
     #[command(subcommand)]
     LocalCluster(Cluster),
+    /// A git server on loopback that tells a webhook of pushes, as a forge does; it stays until Ctrl-C
+    GitServer(git_server::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -51,11 +54,13 @@ struct Name {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::LocalCluster(command) = Arguments::parse().command;
-    let outcome = match command {
-        Cluster::Up { name, nodes, foreground } => up(Options { name: name.name, nodes }, foreground).await,
-        Cluster::Down(Name { name }) => down(&name).await,
-        Cluster::Env(Name { name }) => env(&name),
+    let outcome = match Arguments::parse().command {
+        Command::LocalCluster(Cluster::Up { name, nodes, foreground }) => {
+            up(Options { name: name.name, nodes }, foreground).await
+        }
+        Command::LocalCluster(Cluster::Down(Name { name })) => down(&name).await,
+        Command::LocalCluster(Cluster::Env(Name { name })) => env(&name),
+        Command::GitServer(arguments) => serve_git(arguments).await,
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -91,6 +96,12 @@ async fn down(name: &str) -> Result<ExitCode> {
         processes => eprintln!("==> stopped the cluster {name} ({processes} processes)"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn serve_git(arguments: git_server::Arguments) -> Result<ExitCode> {
+    let server = arguments.start()?;
+    eprintln!("==> serving {} at {}; Ctrl-C stops it", server.repositories().path().display(), server.base_url());
+    interrupted().await
 }
 
 fn env(name: &str) -> Result<ExitCode> {

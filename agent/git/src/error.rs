@@ -98,7 +98,9 @@ pub enum Error {
         message: String,
     },
     /// The server does not let this push in: a hook, a protected branch, read-only credentials.
-    #[error("the server refused the push to branch {branch:?}: {message}; let these credentials write to the branch")]
+    #[error(
+        "the server refused the push to branch {branch:?}: {message}; let these credentials push to it, or change what the server checks"
+    )]
     Refused {
         /// The branch.
         branch: String,

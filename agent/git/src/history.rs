@@ -167,12 +167,12 @@ mod tests {
         remote.push(&[("a", "1")], "first");
         let repository = remote.open();
         repository.fetch("main").unwrap();
-        let (mut seen, mut number) = (std::collections::BTreeMap::new(), 0);
+        let (mut seen, mut number) = (BTreeSet::new(), 0);
         let abbreviation = repository.inner.with(|handle| {
             loop {
                 number += 1;
                 let id = handle.blob(format!("{number}").as_bytes())?.to_string();
-                if seen.insert(id[..4].to_owned(), ()).is_some() {
+                if !seen.insert(id[..4].to_owned()) {
                     return Ok(id[..4].to_owned());
                 }
             }

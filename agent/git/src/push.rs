@@ -131,7 +131,10 @@ fn push(
     result.map_err(|error| match error.code() {
         ErrorCode::NotFastForward if call.failure().borrow().is_none() => rejected(call.clean(error.message())),
         _ => match call.explain(&error) {
-            Error::Refused { branch, message } => Error::Refused { branch, message: call.clean(&message) },
+            Error::Refused { branch, message } => {
+                let message = [call.clean(&message), call.said()].into_iter().filter(|words| !words.is_empty());
+                Error::Refused { branch, message: message.collect::<Vec<_>>().join(": ") }
+            }
             other => other,
         },
     })

@@ -18,11 +18,16 @@ pub(crate) struct Call {
     pulse: Pulse,
     /// Our own reason to end the call, which libgit2 replaces by a duller one on its way out.
     failure: Rc<RefCell<Option<Error>>>,
+    /// What the server says to people beside the protocol, such as the words of its hooks.
+    said: Rc<RefCell<Vec<u8>>>,
 }
+
+/// More than so many bytes of what a server says are not kept.
+const MOST_SAID: usize = 4 << 10;
 
 impl Call {
     pub(crate) fn new(address: Address, credentials: Credentials, pulse: Pulse) -> Self {
-        Self { address, credentials, pulse, failure: Rc::default() }
+        Self { address, credentials, pulse, failure: Rc::default(), said: Rc::default() }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -70,8 +75,13 @@ impl Call {
 
         let pulse = self.pulse.clone();
         callbacks.transfer_progress(move |_| pulse.beat());
-        let pulse = self.pulse.clone();
-        callbacks.sideband_progress(move |_| pulse.beat());
+        let (pulse, said) = (self.pulse.clone(), self.said.clone());
+        callbacks.sideband_progress(move |words| {
+            let mut said = said.borrow_mut();
+            let room = MOST_SAID.saturating_sub(said.len()).min(words.len());
+            said.extend_from_slice(&words[..room]);
+            pulse.beat()
+        });
         let pulse = self.pulse.clone();
         callbacks.push_transfer_progress(move |_, _, _| {
             pulse.beat();
@@ -131,6 +141,11 @@ impl Call {
             | (_, _, ErrorCode::Eof | ErrorCode::Timeout) => Error::Network { url, message },
             _ => Error::internal(format!("{url}: {message}")),
         }
+    }
+
+    /// What the server said to people so far.
+    pub(crate) fn said(&self) -> String {
+        self.clean(&String::from_utf8_lossy(&self.said.borrow()))
     }
 
     /// The words of a library or server, on one line and without credentials.
