@@ -1,6 +1,14 @@
 //! The command line.
 
+mod cluster;
 mod crds;
+mod diff;
+mod disk;
+mod output;
+mod promote;
+mod render;
+mod source;
+mod status;
 
 use std::process::ExitCode;
 
@@ -10,13 +18,14 @@ use crate::{agent, logging};
 
 /// Keeps Kubernetes clusters true to a git repository, and promotes revisions from one environment to the next.
 #[derive(Debug, Parser)]
-#[command(name = "plumb", version, about, propagate_version = true, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(name = "plumb", version, propagate_version = true, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 success, 1 differences found or not everything ready, 2 wrong usage, 3 failure.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 success, 1 differences found or not everything ready, 2 wrong usage, 3 failure.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -28,15 +37,27 @@ enum Command {
         #[arg(long, value_enum, default_value = "json", env = "PLUMB_LOG_FORMAT")]
         log_format: logging::Format,
     },
+    /// Print what an overlay renders to
+    Render(render::Options),
+    /// Show what an Environment would change in the cluster
+    Diff(diff::Options),
+    /// Show how the Environments fare
+    Status(status::Options),
+    /// Ask for a promotion: push a commit that requests it
+    Promote(promote::Options),
     /// Print the CustomResourceDefinitions as YAML
+    #[command(after_help = "Example:\n  plumb crds | kubectl apply --server-side -f -")]
     Crds,
     /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  source <(plumb completion bash)")]
     Completion {
         /// The shell
         shell: clap_complete::Shell,
     },
 }
 
+/// Differences were found, or not everything is ready.
+const DIFFERENT: u8 = 1;
 /// Something went wrong.
 const FAILURE: u8 = 3;
 
@@ -47,20 +68,69 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
             logging::start(log_format);
             block_on(agent::run(options)).map(|()| ExitCode::SUCCESS)
         }
+        Command::Render(options) => render::run(&options),
+        Command::Diff(options) => block_on(diff::run(options)),
+        Command::Status(options) => block_on(status::run(options)),
+        Command::Promote(options) => promote::run(&options),
         Command::Crds => crds::run(),
-        Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "plumb", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completion { shell } => completion(shell),
     };
     result.unwrap_or_else(|error| {
-        use std::io::Write as _;
-        // Where standard error is closed there is nobody to tell.
-        let _ = writeln!(std::io::stderr(), "plumb: {error:#}");
+        output::report(&error);
         ExitCode::from(FAILURE)
     })
 }
 
+fn completion(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "plumb", &mut script);
+    output::print(&String::from_utf8(script)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    fn check(line: &str, expected: &Expect) {
+        let text = match Arguments::try_parse_from(line.split(' ')) {
+            Ok(_) => "understood".to_owned(),
+            Err(error) => error.to_string().lines().next().unwrap_or_default().to_owned(),
+        };
+        expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        check("plumb render overlays/dev --revision main", &expect!["understood"]);
+        check("plumb render -o xml", &expect!["error: invalid value 'xml' for '--output <OUTPUT>'"]);
+        check("plumb diff dev -n shop -C /srv/platform --revision main", &expect!["understood"]);
+        check(
+            "plumb diff dev --path a --revision b",
+            &expect!["error: the argument '--path <DIR>' cannot be used with '--revision <REVISION>'"],
+        );
+        check("plumb status -A -o json", &expect!["understood"]);
+        check("plumb promote staging --revision 1a2b3c4 --dry-run", &expect!["understood"]);
+        check("plumb promote", &expect!["error: the following required arguments were not provided:"]);
+    }
+
+    #[test]
+    fn there_is_a_completion_for_every_shell() {
+        for shell in <clap_complete::Shell as clap::ValueEnum>::value_variants() {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "plumb", &mut script);
+            assert!(String::from_utf8(script).unwrap().contains("promote"), "{shell}");
+        }
+    }
 }

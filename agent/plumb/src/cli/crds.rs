@@ -1,9 +1,11 @@
 //! `plumb crds`: the definitions that the chart ships.
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
+
+use super::output;
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    std::io::stdout().write_all(yaml()?.as_bytes())?;
+    output::print(&yaml()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -15,8 +17,6 @@ fn yaml() -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     /// The chart ships what the types say. `UPDATE_CRDS=1 cargo test -p plumb crds` writes the files anew.
     #[test]
     fn the_chart_ships_the_definitions_of_the_types() {

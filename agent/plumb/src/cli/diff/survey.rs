@@ -1,0 +1,271 @@
+//! Asks the API server what would become of each object.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt as _, stream};
+use kube::{Api, ResourceExt as _, api::DynamicObject};
+use plumb_api::{DriftPolicy, Environment};
+use plumb_cluster::Cluster;
+use plumb_delivery::{
+    Desired, ENVIRONMENT_LABEL, GroupKind, Live, ManifestError, Manifests, NAMESPACE_LABEL, ObjectId, Owner, Policy,
+    Scope, plan, prepare,
+};
+use plumb_kustomize::Rendered;
+use serde_json::Value;
+
+use super::text;
+use crate::cli::output::Colour;
+
+/// How many requests are under way at once.
+const PARALLEL: usize = 16;
+
+/// What would become of an object.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It would be made.
+    Added {
+        /// As the API server would make it, or as it is rendered where that could not be asked.
+        body: Value,
+        /// Why it could not be asked.
+        note: Option<&'static str>,
+    },
+    /// It would change.
+    Changed {
+        /// As it is.
+        live: Value,
+        /// As it would be.
+        merged: Value,
+    },
+    /// It would be deleted.
+    Pruned,
+    /// It would stay in the cluster and leave the inventory.
+    Kept {
+        /// Why it would not be deleted.
+        why: &'static str,
+    },
+}
+
+/// What would become of all objects of an environment.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Objects that would not stay as they are.
+    pub(super) changes: BTreeMap<ObjectId, Change>,
+    /// How many would.
+    pub(super) unchanged: usize,
+    /// What could not be found out, and why.
+    pub(super) errors: Vec<String>,
+}
+
+/// Asks the API server what the rendered objects would change. What is wrong with one object keeps no other from being looked at.
+///
+/// # Errors
+/// When the inventory can't be read.
+pub(super) async fn survey(cluster: &Cluster, environment: &Environment, rendered: Rendered) -> anyhow::Result<Survey> {
+    let owner = Owner { namespace: environment.namespace().unwrap_or_default(), name: environment.name_any() };
+    let objects: Vec<(Value, String)> =
+        rendered.objects.into_iter().map(|object| (object.value, object.origin.file)).collect();
+    let defined = definitions(objects.iter().map(|(value, _)| value));
+    let (manifests, problems) =
+        prepare(objects.iter().map(|(value, file)| (value, file.as_str())), &owner, |kind, version| {
+            let known = cluster.kind(kind, Some(version)).map(|kind| kind.scope);
+            known.or_else(|| defined.get(&(kind.clone(), version.to_owned())).copied())
+        });
+    let mut survey = Survey { errors: problems.iter().map(ToString::to_string).collect(), ..Survey::default() };
+    survey.dry_run(cluster, &manifests).await;
+    survey.leavers(cluster, environment, &owner, &manifests, &problems).await?;
+    Ok(survey)
+}
+
+impl Survey {
+    async fn dry_run(&mut self, cluster: &Cluster, manifests: &Manifests) {
+        let version = |desired: &Desired| plumb_delivery::split_api_version(&desired.api_version).1.to_owned();
+        let (served, coming): (Vec<_>, Vec<_>) = manifests
+            .objects
+            .values()
+            .partition(|desired| cluster.kind(&desired.id.group_kind(), Some(&version(desired))).is_some());
+        for desired in coming {
+            self.add(desired, "its kind is defined by the same overlay, so it could not be tried");
+        }
+        let answers: Vec<_> =
+            stream::iter(served.into_iter().map(async |desired| (desired, cluster.dry_run(desired).await)))
+                .buffer_unordered(PARALLEL)
+                .collect()
+                .await;
+        let mut failed = Vec::new();
+        for (desired, answer) in answers {
+            match answer {
+                Ok((Some(live), merged)) if text::difference("", Some(&live), &merged, Colour::Off).is_empty() => {
+                    self.unchanged += 1;
+                }
+                Ok((Some(live), merged)) => {
+                    drop(self.changes.insert(desired.id.clone(), Change::Changed { live, merged }));
+                }
+                Ok((None, merged)) => {
+                    drop(self.changes.insert(desired.id.clone(), Change::Added { body: merged, note: None }));
+                }
+                Err(error) => failed.push((desired, error)),
+            }
+        }
+        for (desired, error) in failed {
+            // In a namespace that does not exist yet nothing can be tried.
+            if error.code() == Some(404) && self.brings_namespace_of(&desired.id) {
+                self.add(desired, "its namespace is made by the same overlay, so it could not be tried");
+            } else {
+                self.errors.push(error.to_string());
+            }
+        }
+    }
+
+    fn add(&mut self, desired: &Desired, note: &'static str) {
+        self.changes.insert(desired.id.clone(), Change::Added { body: desired.body.clone(), note: Some(note) });
+    }
+
+    fn brings_namespace_of(&self, id: &ObjectId) -> bool {
+        id.namespace.as_ref().is_some_and(|namespace| {
+            let namespace =
+                ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: namespace.clone() };
+            matches!(self.changes.get(&namespace), Some(Change::Added { .. }))
+        })
+    }
+
+    /// What would become of objects that the inventory lists and the overlay no longer has.
+    async fn leavers(
+        &mut self,
+        cluster: &Cluster,
+        environment: &Environment,
+        owner: &Owner,
+        manifests: &Manifests,
+        problems: &[ManifestError],
+    ) -> anyhow::Result<()> {
+        let inventory = cluster.read_inventory(owner).await?;
+        let unready = unready(problems);
+        let leaving = inventory.0.iter().filter(|id| !manifests.objects.contains_key(id) && !unready.contains(*id));
+        let answers: Vec<_> = stream::iter(leaving.map(async |id| (id, live(cluster, owner, id).await)))
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
+        let mut known = BTreeMap::new();
+        for (id, answer) in answers {
+            match answer {
+                Ok(Some(live)) => drop(known.insert(id.clone(), live)),
+                Ok(None) => {}
+                Err(error) => self.errors.push(format!("{id}: {error}")),
+            }
+        }
+        let spec = &environment.spec;
+        let policy = Policy {
+            repair: spec.drift.policy == DriftPolicy::Repair,
+            prune: spec.prune.enabled,
+            allow_empty: spec.prune.allow_empty,
+        };
+        match plan(manifests, &unready, &std::collections::BTreeSet::new(), &inventory, &known, policy) {
+            Ok(plan) => {
+                self.changes.extend(plan.prune.into_iter().map(|doomed| (doomed.id, Change::Pruned)));
+                self.changes.extend(
+                    plan.released.into_iter().map(|released| (released.id, Change::Kept { why: released.why })),
+                );
+            }
+            Err(error) => self.errors.push(error.to_string()),
+        }
+        Ok(())
+    }
+}
+
+/// The object as the agent would know it from its watch, if it is there and carries the labels of its owner.
+async fn live(cluster: &Cluster, owner: &Owner, id: &ObjectId) -> Result<Option<Live>, kube::Error> {
+    let Some(kind) = cluster.kind(&id.group_kind(), None) else {
+        return Ok(None);
+    };
+    let api: Api<DynamicObject> = match &id.namespace {
+        Some(namespace) => Api::namespaced_with(cluster.client().clone(), namespace, &kind.resource),
+        None => Api::all_with(cluster.client().clone(), &kind.resource),
+    };
+    let Some(object) = api.get_metadata_opt(&id.name).await? else {
+        return Ok(None);
+    };
+    let labels = object.labels();
+    if labels.get(ENVIRONMENT_LABEL) != Some(&owner.name) || labels.get(NAMESPACE_LABEL) != Some(&owner.namespace) {
+        return Ok(None);
+    }
+    Ok(Some(Live {
+        uid: object.uid().unwrap_or_default(),
+        resource_version: 0,
+        terminating: object.metadata.deletion_timestamp.is_some(),
+        deleted: false,
+        ownership: None,
+        agrees_with: None,
+        applied: None,
+        answered: None,
+    }))
+}
+
+/// Objects of the render that could not be prepared: the agent would neither apply nor prune them.
+fn unready(problems: &[ManifestError]) -> BTreeSet<ObjectId> {
+    problems
+        .iter()
+        .filter_map(|problem| match problem {
+            ManifestError::UnknownKind { id, .. } => Some(id.clone()),
+            ManifestError::Incomplete { .. } | ManifestError::Duplicate { .. } => None,
+        })
+        .collect()
+}
+
+/// The kinds, with their versions, that the CustomResourceDefinitions among the objects define.
+fn definitions<'a>(objects: impl IntoIterator<Item = &'a Value>) -> BTreeMap<(GroupKind, String), Scope> {
+    let mut defined = BTreeMap::new();
+    for object in objects.into_iter().filter(|object| object["kind"] == "CustomResourceDefinition") {
+        let spec = &object["spec"];
+        let (Some(group), Some(kind)) = (spec["group"].as_str(), spec["names"]["kind"].as_str()) else { continue };
+        let scope = if spec["scope"] == "Namespaced" { Scope::Namespaced } else { Scope::Cluster };
+        for version in spec["versions"].as_array().into_iter().flatten().filter_map(|version| version["name"].as_str())
+        {
+            defined.insert((GroupKind { group: group.to_owned(), kind: kind.to_owned() }, version.to_owned()), scope);
+        }
+    }
+    defined
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn kinds_that_come_with_the_overlay_are_known() {
+        let objects = [
+            json!({"kind": "ConfigMap"}),
+            json!({"kind": "CustomResourceDefinition", "spec": {
+                "group": "example.com", "scope": "Namespaced", "names": {"kind": "Widget"}, "versions": [{"name": "v1"}, {"name": "v1beta1"}],
+            }}),
+            json!({"kind": "CustomResourceDefinition", "spec": {"group": "broken"}}),
+        ];
+        let lines: Vec<_> = definitions(&objects)
+            .iter()
+            .map(|((kind, version), scope)| format!("{kind}/{version} {scope:?}"))
+            .collect();
+        expect![[r#"
+            Widget.example.com/v1 Namespaced
+            Widget.example.com/v1beta1 Namespaced"#]]
+        .assert_eq(&lines.join("\n"));
+    }
+
+    #[test]
+    fn a_namespace_that_is_made_explains_what_is_missing_in_it() {
+        let namespace =
+            ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
+        let id = |namespace: &str| ObjectId {
+            group: String::new(),
+            kind: "ConfigMap".into(),
+            namespace: Some(namespace.into()),
+            name: "a".into(),
+        };
+        let survey = Survey {
+            changes: [(namespace, Change::Added { body: Value::Null, note: None })].into(),
+            ..Survey::default()
+        };
+        assert!(survey.brings_namespace_of(&id("shop")));
+        assert!(!survey.brings_namespace_of(&id("other")));
+    }
+}

@@ -1,0 +1,128 @@
+//! `plumb promote`: asks for a promotion by pushing a commit that requests it.
+
+mod checkout;
+mod message;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use plumb_git::{CommitId, Error as GitError, Signature};
+
+use super::output;
+use checkout::{Checkout, Target};
+
+/// How often a push that somebody else was faster than is tried.
+const ATTEMPTS: usize = 5;
+
+/// What to ask for.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Options {
+    /// The Environment to promote to
+    environment: String,
+    /// Commit, branch or tag to promote; it must be on the remote branch [default: the head of the remote branch]
+    #[arg(long, value_name = "REVISION")]
+    revision: Option<String>,
+    /// Checkout of the Environment's repository
+    #[arg(short = 'C', long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
+    directory: PathBuf,
+    /// Remote to push to
+    #[arg(long, default_value = "origin")]
+    remote: String,
+    /// Branch that the Repository tracks [default: the remote's default branch, else the upstream of the current branch]
+    #[arg(long)]
+    branch: Option<String>,
+    /// Text of the commit, above the trailers
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
+    /// Check everything and show the commit, but push nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+const HELP: &str = "\
+Examples:
+  plumb promote staging                          # the head of the remote branch
+  plumb promote prod --revision 1a2b3c4          # this commit
+  plumb promote prod --revision v1.4.0 -m 'ship the new registry' --dry-run
+
+It pushes one commit without changes, with the trailers Promote-To and Promote-Revision, on top of the freshly fetched remote branch. The agent answers
+it with a promotion commit once the upstream environments are healthy at the revision. The work tree, the index and the local branches stay as they
+are; hooks of the checkout are not run. No cluster is needed, only the right to push to the branch.
+
+Exit codes: 0 asked for, 2 wrong usage, 3 failure: nothing was pushed.";
+
+pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let checkout = Checkout::open(&options.directory)?;
+    let target = checkout.target(&options.remote, options.branch.as_deref())?;
+    let author = checkout.author()?;
+    if checkout.signs() && !options.dry_run {
+        output::note(
+            "commit.gpgsign is set, but this commit is not signed: where the branch wants signed commits, use `git commit --allow-empty --trailer`",
+        );
+    }
+    output::print(&promote(options, &checkout, &target, &author)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the request and tells what was done.
+fn promote(options: &Options, checkout: &Checkout, target: &Target, author: &Signature) -> anyhow::Result<String> {
+    let (environment, branch) = (&options.environment, &target.branch);
+    // A name that can't be is told before anybody waits for a network.
+    message::check(environment)?;
+    let head = target.git.fetch(branch)?.head;
+    let revision = match &options.revision {
+        Some(revision) => checkout.resolve(revision)?,
+        None => head.clone(),
+    };
+    on_branch(target, &revision, &head)?;
+    let message = message::message(environment, revision.as_str(), options.message.as_deref())?;
+    let subject = target.git.commit(&revision)?.subject().to_owned();
+    let url = target.git.url().unwrap_or(&options.remote);
+    let about = format!("{} {}", revision.short(), output::printable(&subject));
+    if options.dry_run {
+        let commit: String = message
+            .lines()
+            .map(|line| format!("    {}", output::printable(line)).trim_end().to_owned() + "\n")
+            .collect();
+        return Ok(format!(
+            "would push to {branch} of {url}, on top of {}, a commit that asks to promote to {environment}\n  {about}\n\n{commit}",
+            head.short()
+        ));
+    }
+    let commit = push(target, head, &message, author)?;
+    Ok(format!(
+        "pushed {} to {branch} of {url}: it asks to promote to {environment}\n  {about}\nfollow it with: plumb status {environment}\n",
+        commit.short()
+    ))
+}
+
+/// Checks that the revision is part of the branch: the agent promotes nothing else.
+fn on_branch(target: &Target, revision: &CommitId, head: &CommitId) -> anyhow::Result<()> {
+    match target.git.is_ancestor(revision, head) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(GitError::UnknownRevision { .. }) => anyhow::bail!(
+            "{} is not on {} of the remote, whose head is {}; push it there first, or name another revision",
+            revision.short(),
+            target.branch,
+            head.short()
+        ),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Pushes an empty commit on top of the branch. Where somebody else was faster, it goes on top of theirs.
+fn push(target: &Target, mut head: CommitId, message: &str, author: &Signature) -> Result<CommitId, GitError> {
+    let mut attempt = 1;
+    loop {
+        match target.git.commit_and_push(&target.branch, &head, &[], message, author) {
+            Err(GitError::Rejected { .. }) if attempt < ATTEMPTS => {
+                attempt += 1;
+                head = target.git.fetch(&target.branch)?.head;
+            }
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
