@@ -256,6 +256,26 @@ fn only_a_known_host_is_trusted() -> Result<()> {
 }
 
 #[test]
+fn the_checkout_of_a_person_uses_their_credential_helper() -> Result<()> {
+    let repositories = Repositories::temporary()?;
+    fill(&repositories, "platform")?;
+    let server = HttpServer::serve(repositories, HttpOptions { access: Some(access()), ..HttpOptions::default() })?;
+    let worktree = Worktree::clone(&server.url_with_credentials("platform"))?;
+    worktree.git(&["remote", "set-url", "origin", &server.url("platform")])?;
+    let helper = format!("!f() {{ echo username=plumb; echo 'password={PASSWORD}'; }}; f");
+    worktree.git(&["config", "credential.helper", &helper])?;
+    let repository = Repository::discover(&worktree.path().join("base"))?;
+    let head = repository.fetch("main")?.head;
+    let pushed = repository.commit_and_push("main", &head, &[pin("1")], "promote", &author())?;
+    assert_eq!(worktree.git(&["rev-parse", "origin/main"])?, pushed.as_str());
+
+    worktree.git(&["config", "credential.helper", "!f() { echo username=plumb; echo password=hunter3; }; f"])?;
+    let error = Repository::discover(&worktree.path())?.fetch("main").unwrap_err();
+    assert!(matches!(error, Error::Authentication { .. }) && !error.to_string().contains("hunter"), "{error}");
+    Ok(())
+}
+
+#[test]
 fn a_hook_that_refuses_is_told_in_its_words() -> Result<()> {
     let repositories = Repositories::temporary()?;
     let (_worktree, first) = fill(&repositories, "platform")?;

@@ -60,6 +60,8 @@ impl Credentials {
 /// Answers a server that asks who we are: each way once, since libgit2 asks for as long as it gets an answer.
 pub(crate) struct Answers {
     address: Address,
+    /// Which credential helpers there are.
+    config: Option<git2::Config>,
     /// What is left to try, the next one last.
     left: Vec<Way>,
     tried: Vec<&'static str>,
@@ -104,7 +106,7 @@ impl Way {
 }
 
 impl Answers {
-    pub(crate) fn new(address: &Address, credentials: &Credentials) -> Self {
+    pub(crate) fn new(address: &Address, credentials: &Credentials, config: Option<git2::Config>) -> Self {
         let mut ways = Vec::new();
         if let Credentials::Basic { username, password } = credentials {
             ways.push(Way::Password { username: username.clone(), password: password.clone() });
@@ -133,7 +135,7 @@ impl Answers {
             Credentials::None | Credentials::Basic { .. } => {}
         }
         ways.reverse();
-        Self { address: address.clone(), left: ways, tried: Vec::new() }
+        Self { address: address.clone(), config, left: ways, tried: Vec::new() }
     }
 
     /// The next answer.
@@ -161,8 +163,10 @@ impl Answers {
                 Way::Key { identity, passphrase } => {
                     Cred::ssh_key_from_memory(&username, None, identity, passphrase.as_deref())
                 }
-                Way::Helper => git2::Config::open_default()
-                    .and_then(|config| Cred::credential_helper(&config, &self.address.url, asked)),
+                Way::Helper => match &self.config {
+                    Some(config) => Cred::credential_helper(config, &self.address.url, asked),
+                    None => Err(git2::Error::from_str("no configuration")),
+                },
                 Way::Agent => Cred::ssh_key_from_agent(&username),
                 Way::KeyFile(path) => Cred::ssh_key(&username, None, path, None),
                 Way::Login => Cred::default(),
@@ -214,7 +218,7 @@ mod tests {
     fn each_way_is_tried_once() {
         let address = Address::parse("https://example.com/a").unwrap();
         let credentials = Credentials::Basic { username: "me".into(), password: "secret".into() };
-        let mut answers = Answers::new(&address, &credentials);
+        let mut answers = Answers::new(&address, &credentials, None);
         assert!(answers.next(None, CredentialType::USER_PASS_PLAINTEXT, &credentials).is_ok());
         let error = answers.next(None, CredentialType::USER_PASS_PLAINTEXT, &credentials).err().unwrap();
         expect!["https://example.com/a refused the credentials: it does not accept the username and password; give ones that are valid and may read the repository"]
@@ -224,7 +228,7 @@ mod tests {
     #[test]
     fn what_the_url_holds_is_used() {
         let address = Address::parse("https://me:secret@example.com/a").unwrap();
-        let mut answers = Answers::new(&address, &Credentials::None);
+        let mut answers = Answers::new(&address, &Credentials::None, None);
         let credential = answers.next(None, CredentialType::USER_PASS_PLAINTEXT, &Credentials::None).unwrap();
         assert!(credential.has_username());
     }
@@ -235,7 +239,7 @@ mod tests {
             ("https://example.com/a", CredentialType::USER_PASS_PLAINTEXT),
             ("ssh://example.com/a", CredentialType::SSH_KEY),
         ] {
-            let mut answers = Answers::new(&Address::parse(url).unwrap(), &Credentials::None);
+            let mut answers = Answers::new(&Address::parse(url).unwrap(), &Credentials::None, None);
             let error = answers.next(Some("git"), allowed, &Credentials::None).err().unwrap();
             assert!(error.to_string().contains("none is given"), "{error}");
         }

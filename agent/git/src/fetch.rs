@@ -56,11 +56,11 @@ fn download(
 ) -> Result<Listing, Error> {
     let explain = |error: git2::Error| call.explain(&error);
     let mut options = FetchOptions::new();
-    options.remote_callbacks(call.callbacks()).proxy_options(Call::proxy());
+    options.remote_callbacks(call.callbacks(handle)).proxy_options(Call::proxy());
     options.download_tags(AutotagOption::Auto).update_fetchhead(false);
     let mut remote = handle.remote_anonymous(call.url()).map_err(explain)?;
     let mut connection =
-        remote.connect_auth(Direction::Fetch, Some(call.callbacks()), Some(Call::proxy())).map_err(explain)?;
+        remote.connect_auth(Direction::Fetch, Some(call.callbacks(handle)), Some(Call::proxy())).map_err(explain)?;
     let listing = list(&connection, call, branch, reference)?;
     if handle.find_commit(listing.head).is_err() {
         connection.remote().download(&[format!("+{reference}:{tracking}")], Some(&mut options)).map_err(explain)?;

@@ -102,7 +102,7 @@ fn push(
     commit: Oid,
 ) -> Result<(), Error> {
     let rejected = |message: String| Error::Rejected { branch: branch.to_owned(), message };
-    let mut callbacks = call.callbacks();
+    let mut callbacks = call.callbacks(handle);
 
     // libgit2 would also push onto a branch that somebody has set back, and so bring back what they took out.
     let (failure, name) = (call.failure(), branch.to_owned());

@@ -51,10 +51,10 @@ impl Call {
         proxy
     }
 
-    pub(crate) fn callbacks(&self) -> RemoteCallbacks<'static> {
+    pub(crate) fn callbacks(&self, handle: &git2::Repository) -> RemoteCallbacks<'static> {
         let mut callbacks = RemoteCallbacks::new();
 
-        let mut answers = Answers::new(&self.address, &self.credentials);
+        let mut answers = Answers::new(&self.address, &self.credentials, handle.config().ok());
         let (credentials, pulse, failure) = (self.credentials.clone(), self.pulse.clone(), self.failure());
         callbacks.credentials(move |_, username, allowed| {
             pulse.beat();

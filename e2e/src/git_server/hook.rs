@@ -47,8 +47,13 @@ pub struct Hook {
 }
 
 impl Hook {
-    /// Tells of all references that differ.
+    /// Tells of all references that differ; nobody, while the file with the URL is missing.
     pub(super) async fn tell(&self, repository: &str, before: &References, after: &References) -> Result<()> {
+        if let Setting::File(path) = &self.url
+            && !path.exists()
+        {
+            return Ok(());
+        }
         let names: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
         for name in names.into_iter().filter(|name| before.get(*name) != after.get(*name)) {
             let id = |references: &References| references.get(name).cloned().unwrap_or_else(|| NOTHING.into());
