@@ -113,7 +113,8 @@ impl Call {
             _ if says(&["cannot redirect"]) => Error::Url {
                 message: format!("{url} leads to another server ({message}); give the url that it leads to"),
             },
-            (_, ErrorClass::Ssl, ErrorCode::Certificate) => Error::Certificate { url, message },
+            // libgit2 drops the code of this one when a callback leaves the verdict to it.
+            (_, ErrorClass::Ssl, _) if says(&["certificate"]) => Error::Certificate { url, message },
             (_, ErrorClass::Ssh, ErrorCode::Certificate) => Error::HostKey {
                 host: self.address.ssh_host(),
                 message: format!("{message}; connect once with ssh and check the key, or add it to ~/.ssh/known_hosts"),
@@ -154,7 +155,7 @@ impl Call {
         let mut secrets = self.credentials.secrets();
         secrets.extend(self.address.password.as_deref());
         // A token may stand where a user name does.
-        if self.address.protocol != Protocol::Ssh {
+        if self.address.protocol != Protocol::Ssh && self.address.password.is_none() {
             secrets.extend(self.address.username.as_deref());
         }
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
@@ -221,4 +222,49 @@ fn check_host_key(
         None => "it shows no key".into(),
     };
     Err(Error::HostKey { host, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn check(url: &str, class: ErrorClass, code: ErrorCode, message: &str, expected: &Expect) {
+        let credentials = Credentials::Basic { username: "me".into(), password: "hunter2".into() };
+        let call = Call::new(Address::parse(url).unwrap(), credentials, Pulse::new());
+        let error = call.explain(&git2::Error::new(code, class, message));
+        expected.assert_eq(&format!("{:?}: {error}", error.class()));
+    }
+
+    #[test]
+    fn the_words_of_libgit2_become_errors_that_say_what_to_do() {
+        use ErrorClass::{Http, Indexer, Net, Repository, Ssh, Ssl};
+        use ErrorCode::{Certificate, Eof, GenericError, NotFound};
+        let https = "https://me:hunter2@example.com/a";
+        check(https, Http, GenericError, "unexpected http status code: 403", &expect!["Config: https://example.com/a refused the credentials: it forbids this to these credentials; give ones with more rights"]);
+        check(https, Http, GenericError, "unexpected http status code: 404", &expect!["Config: https://example.com/a is not there, or the credentials may not read it: unexpected http status code: 404; check the url and the access rights"]);
+        check(https, Http, GenericError, "unexpected http status code: 502", &expect!["Transient: https://example.com/a can not be reached: unexpected http status code: 502"]);
+        check(https, Http, GenericError, "invalid content-type: 'text/html'", &expect!["Config: https://example.com/a is not there, or the credentials may not read it: what answers is no git server (invalid content-type: 'text/html'); check the url and the access rights"]);
+        check(https, Ssl, GenericError, "the SSL certificate is invalid", &expect!["Config: the certificate of https://example.com/a is not trusted: the SSL certificate is invalid; add its authority to the trusted certificates (SSL_CERT_FILE)"]);
+        check(https, Net, GenericError, "cannot redirect from 'example.com' to 'evil.example'", &expect!["Config: the repository's url is not usable: https://example.com/a leads to another server (cannot redirect from 'example.com' to 'evil.example'); give the url that it leads to"]);
+        check(
+            https,
+            Net,
+            GenericError,
+            "failed to connect to https://me:hunter2@example.com/a:\n hunter2",
+            &expect!["Transient: https://example.com/a can not be reached: failed to connect to https://me:***@example.com/a: ***"],
+        );
+        check(https, Indexer, GenericError, "unexpected data", &expect!["Internal: git failed: https://example.com/a: unexpected data"]);
+        check("ssh://git@example.com:22/a", Ssh, Eof, "ERROR: Repository not found.", &expect!["Config: ssh://example.com:22/a is not there, or the credentials may not read it: ERROR: Repository not found.; check the url and the access rights"]);
+        check("ssh://git@example.com:2222/a", Ssh, Certificate, "unknown host key", &expect!["Config: the host key of [example.com]:2222 is not trusted: unknown host key; connect once with ssh and check the key, or add it to ~/.ssh/known_hosts"]);
+        check("git://example.com/a", Net, NotFound, "access denied or repository not exported: /a", &expect!["Config: git://example.com/a is not there, or the credentials may not read it: access denied or repository not exported: /a; check the url and the access rights"]);
+        check("/srv/a", Repository, NotFound, "could not find repository at '/srv/a'", &expect!["Config: /srv/a is not there, or the credentials may not read it: could not find repository at '/srv/a'; check the url and the access rights"]);
+    }
+
+    #[test]
+    fn what_a_server_says_is_kept_short() {
+        let call = Call::new(Address::parse("https://example.com/a").unwrap(), Credentials::None, Pulse::new());
+        assert!(call.clean(&"x".repeat(100_000)).chars().count() < 1_010);
+        assert_eq!(call.clean(" a\n\tb "), "a b");
+    }
 }

@@ -40,7 +40,7 @@ impl Drop for End {
 }
 
 impl Pulse {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(State { last: Mutex::new(Instant::now()), stage: AtomicU8::new(RUNNING) }))
     }
 
