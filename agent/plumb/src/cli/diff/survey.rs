@@ -84,7 +84,7 @@ impl Survey {
             .values()
             .partition(|desired| cluster.kind(&desired.id.group_kind(), Some(&version(desired))).is_some());
         for desired in coming {
-            self.add(desired, "its kind is defined by the same overlay, so it could not be tried");
+            self.add(desired, "not tried, for its kind comes with the same overlay");
         }
         let answers: Vec<_> =
             stream::iter(served.into_iter().map(async |desired| (desired, cluster.dry_run(desired).await)))
@@ -109,7 +109,7 @@ impl Survey {
         for (desired, error) in failed {
             // In a namespace that does not exist yet nothing can be tried.
             if error.code() == Some(404) && self.brings_namespace_of(&desired.id) {
-                self.add(desired, "its namespace is made by the same overlay, so it could not be tried");
+                self.add(desired, "not tried, for its namespace comes with the same overlay");
             } else {
                 self.errors.push(error.to_string());
             }
