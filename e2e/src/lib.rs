@@ -1,4 +1,6 @@
 //! A real cluster, a real git server and the tests that run on them.
 
+pub mod agent;
 pub mod cluster;
 pub mod git_server;
+pub mod stage;
