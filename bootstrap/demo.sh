@@ -136,6 +136,8 @@ say 'the chart has no replicas here: the nodes of the local cluster run no conta
     k --kubeconfig "$agent_config" config use-context demo >/dev/null
 )
 page_port=${PLUMB_PORT:-8080}
+# Another program may have the usual port.
+while (: </dev/tcp/127.0.0.1/"$page_port") 2>/dev/null; do page_port=$((page_port + 1)); done
 KUBECONFIG="$work/agent.kubeconfig" "$plumb" agent --listen "127.0.0.1:$page_port" --data-dir "$work/data" --namespace "$namespace" \
     --log-format text >"$work/agent.log" 2>&1 &
 agent=$!
@@ -219,6 +221,7 @@ commit -m 'dev: a mistake' >/dev/null
 until_true 60 'the condition to say so' equals RenderFailed condition dev Ready reason
 say "Ready=$(condition dev Ready status), reason $(condition dev Ready reason):"
 condition dev Ready message | sed 's/^/    /'
+echo
 [ "$(get all -n mcp-mesh-dev -o name | sort)" = "$before" ] || fail 'the broken overlay changed what runs'
 say 'what runs is as it was'
 git -C "$checkout" revert --no-edit HEAD >/dev/null

@@ -366,7 +366,8 @@ fn what_answers_is_no_git_server() -> Result<()> {
         use std::io::{Read as _, Write as _};
         for mut stream in listener.incoming().flatten() {
             let mut request = [0; 4096];
-            stream.read(&mut request).ok();
+            // Whatever part of the request has come is enough to answer.
+            let _ = stream.read(&mut request);
             let answer =
                 "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
             stream.write_all(answer.as_bytes()).ok();

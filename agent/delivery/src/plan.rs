@@ -181,7 +181,8 @@ mod tests {
     #[test]
     fn what_left_the_overlay_is_pruned_and_what_came_is_applied() {
         let (inventory, live) = running(&manifests(&["a", "b"], 1));
-        let plan = plan(&manifests(&["b", "c"], 1), &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY).unwrap();
+        let plan =
+            plan(&manifests(&["b", "c"], 1), &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY).unwrap();
         assert_eq!(names(plan.apply.values().flatten()), ["c"]);
         assert_eq!(names(plan.prune.iter().map(|doomed| &doomed.id)), ["a"]);
         assert_eq!((names(&plan.before.0), names(&plan.after.0)), (vec!["a", "b", "c"], vec!["b", "c"]));
@@ -191,9 +192,15 @@ mod tests {
     fn an_empty_render_deletes_nothing_without_leave() {
         let (inventory, live) = running(&manifests(&["a"], 1));
         let empty = manifests(&[], 1);
-        assert_eq!(plan(&empty, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY), Err(PlanError::Empty(1)));
+        assert_eq!(
+            plan(&empty, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY),
+            Err(PlanError::Empty(1))
+        );
         let allowed = Policy { allow_empty: true, ..POLICY };
-        assert_eq!(plan(&empty, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, allowed).unwrap().prune.len(), 1);
+        assert_eq!(
+            plan(&empty, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, allowed).unwrap().prune.len(),
+            1
+        );
     }
 
     #[test]
@@ -212,8 +219,17 @@ mod tests {
             live.agrees_with = None;
         }
         let alert = Policy { repair: false, ..POLICY };
-        assert_eq!(plan(&one, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, alert).unwrap().tolerated.len(), 1);
-        assert_eq!(plan(&manifests(&["a"], 2), &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, alert).unwrap().apply.len(), 1);
+        assert_eq!(
+            plan(&one, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, alert).unwrap().tolerated.len(),
+            1
+        );
+        assert_eq!(
+            plan(&manifests(&["a"], 2), &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, alert)
+                .unwrap()
+                .apply
+                .len(),
+            1
+        );
         assert_eq!(plan(&one, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY).unwrap().apply.len(), 1);
     }
 
@@ -234,7 +250,9 @@ mod tests {
         let id = ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
         let (_, live) = running(&manifests(&["a"], 1));
         let live = BTreeMap::from([(id.clone(), live.into_values().next().unwrap())]);
-        let plan = plan(&manifests(&["b"], 1), &BTreeSet::new(), &BTreeSet::new(), &Inventory([id].into()), &live, POLICY).unwrap();
+        let plan =
+            plan(&manifests(&["b"], 1), &BTreeSet::new(), &BTreeSet::new(), &Inventory([id].into()), &live, POLICY)
+                .unwrap();
         assert_eq!((plan.prune.len(), plan.released.len()), (0, 1));
     }
 

@@ -32,7 +32,11 @@ impl Repairs {
     /// Objects that are fought over, with the time at which the next repair is due.
     #[must_use]
     pub fn held(&self, now: Timestamp) -> BTreeMap<ObjectId, Timestamp> {
-        self.0.iter().filter_map(|(id, times)| Some((id.clone(), next(times)?))).filter(|(_, next)| *next > now).collect()
+        self.0
+            .iter()
+            .filter_map(|(id, times)| Some((id.clone(), next(times)?)))
+            .filter(|(_, next)| *next > now)
+            .collect()
     }
 }
 

@@ -241,24 +241,110 @@ mod tests {
         use ErrorClass::{Http, Indexer, Net, Repository, Ssh, Ssl};
         use ErrorCode::{Certificate, Eof, GenericError, NotFound};
         let https = "https://me:hunter2@example.com/a";
-        check(https, Http, GenericError, "unexpected http status code: 403", &expect!["Config: https://example.com/a refused the credentials: it forbids this to these credentials; give ones with more rights"]);
-        check(https, Http, GenericError, "unexpected http status code: 404", &expect!["Config: https://example.com/a is not there, or the credentials may not read it: unexpected http status code: 404; check the url and the access rights"]);
-        check(https, Http, GenericError, "unexpected http status code: 502", &expect!["Transient: https://example.com/a can not be reached: unexpected http status code: 502"]);
-        check(https, Http, GenericError, "invalid content-type: 'text/html'", &expect!["Config: https://example.com/a is not there, or the credentials may not read it: what answers is no git server (invalid content-type: 'text/html'); check the url and the access rights"]);
-        check(https, Ssl, GenericError, "the SSL certificate is invalid", &expect!["Config: the certificate of https://example.com/a is not trusted: the SSL certificate is invalid; add its authority to the trusted certificates (SSL_CERT_FILE)"]);
-        check(https, Net, GenericError, "cannot redirect from 'example.com' to 'evil.example'", &expect!["Config: the repository's url is not usable: https://example.com/a leads to another server (cannot redirect from 'example.com' to 'evil.example'); give the url that it leads to"]);
+        check(
+            https,
+            Http,
+            GenericError,
+            "unexpected http status code: 403",
+            &expect![
+                "Config: https://example.com/a refused the credentials: it forbids this to these credentials; give ones with more rights"
+            ],
+        );
+        check(
+            https,
+            Http,
+            GenericError,
+            "unexpected http status code: 404",
+            &expect![
+                "Config: https://example.com/a is not there, or the credentials may not read it: unexpected http status code: 404; check the url and the access rights"
+            ],
+        );
+        check(
+            https,
+            Http,
+            GenericError,
+            "unexpected http status code: 502",
+            &expect!["Transient: https://example.com/a can not be reached: unexpected http status code: 502"],
+        );
+        check(
+            https,
+            Http,
+            GenericError,
+            "invalid content-type: 'text/html'",
+            &expect![
+                "Config: https://example.com/a is not there, or the credentials may not read it: what answers is no git server (invalid content-type: 'text/html'); check the url and the access rights"
+            ],
+        );
+        check(
+            https,
+            Ssl,
+            GenericError,
+            "the SSL certificate is invalid",
+            &expect![
+                "Config: the certificate of https://example.com/a is not trusted: the SSL certificate is invalid; add its authority to the trusted certificates (SSL_CERT_FILE)"
+            ],
+        );
+        check(
+            https,
+            Net,
+            GenericError,
+            "cannot redirect from 'example.com' to 'evil.example'",
+            &expect![
+                "Config: the repository's url is not usable: https://example.com/a leads to another server (cannot redirect from 'example.com' to 'evil.example'); give the url that it leads to"
+            ],
+        );
         check(
             https,
             Net,
             GenericError,
             "failed to connect to https://me:hunter2@example.com/a:\n hunter2",
-            &expect!["Transient: https://example.com/a can not be reached: failed to connect to https://me:***@example.com/a: ***"],
+            &expect![
+                "Transient: https://example.com/a can not be reached: failed to connect to https://me:***@example.com/a: ***"
+            ],
         );
-        check(https, Indexer, GenericError, "unexpected data", &expect!["Internal: git failed: https://example.com/a: unexpected data"]);
-        check("ssh://git@example.com:22/a", Ssh, Eof, "ERROR: Repository not found.", &expect!["Config: ssh://example.com:22/a is not there, or the credentials may not read it: ERROR: Repository not found.; check the url and the access rights"]);
-        check("ssh://git@example.com:2222/a", Ssh, Certificate, "unknown host key", &expect!["Config: the host key of [example.com]:2222 is not trusted: unknown host key; connect once with ssh and check the key, or add it to ~/.ssh/known_hosts"]);
-        check("git://example.com/a", Net, NotFound, "access denied or repository not exported: /a", &expect!["Config: git://example.com/a is not there, or the credentials may not read it: access denied or repository not exported: /a; check the url and the access rights"]);
-        check("/srv/a", Repository, NotFound, "could not find repository at '/srv/a'", &expect!["Config: /srv/a is not there, or the credentials may not read it: could not find repository at '/srv/a'; check the url and the access rights"]);
+        check(
+            https,
+            Indexer,
+            GenericError,
+            "unexpected data",
+            &expect!["Internal: git failed: https://example.com/a: unexpected data"],
+        );
+        check(
+            "ssh://git@example.com:22/a",
+            Ssh,
+            Eof,
+            "ERROR: Repository not found.",
+            &expect![
+                "Config: ssh://example.com:22/a is not there, or the credentials may not read it: ERROR: Repository not found.; check the url and the access rights"
+            ],
+        );
+        check(
+            "ssh://git@example.com:2222/a",
+            Ssh,
+            Certificate,
+            "unknown host key",
+            &expect![
+                "Config: the host key of [example.com]:2222 is not trusted: unknown host key; connect once with ssh and check the key, or add it to ~/.ssh/known_hosts"
+            ],
+        );
+        check(
+            "git://example.com/a",
+            Net,
+            NotFound,
+            "access denied or repository not exported: /a",
+            &expect![
+                "Config: git://example.com/a is not there, or the credentials may not read it: access denied or repository not exported: /a; check the url and the access rights"
+            ],
+        );
+        check(
+            "/srv/a",
+            Repository,
+            NotFound,
+            "could not find repository at '/srv/a'",
+            &expect![
+                "Config: /srv/a is not there, or the credentials may not read it: could not find repository at '/srv/a'; check the url and the access rights"
+            ],
+        );
     }
 
     #[test]

@@ -99,13 +99,16 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         promotions: Arc::default(),
         cluster,
     };
-    let listener = tokio::net::TcpListener::bind(options.listen).await.with_context(|| format!("{} can't be listened on", options.listen))?;
+    let listener = tokio::net::TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("{} can't be listened on", options.listen))?;
     tracing::info!(address = %listener.local_addr()?, identity, version = env!("CARGO_PKG_VERSION"), "the agent starts");
 
     let leadership = plumb_cluster::lead(&context.cluster, &options.namespace, &options.lease_name, &identity).await?;
     let leads = leadership.leads.clone();
     let workers = CancellationToken::new();
-    let supervisor = tokio::spawn(supervisor::run(context.clone(), options.watch_namespace, leads.clone(), workers.clone()));
+    let supervisor =
+        tokio::spawn(supervisor::run(context.clone(), options.watch_namespace, leads.clone(), workers.clone()));
     tokio::spawn(hooks::keep(context.clone(), stop.clone()));
     let server = tokio::spawn(web::serve(context, options.namespace, leads, listener, stop.clone()));
 
@@ -128,7 +131,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 
 async fn end_on_signal(stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::error!("signals can't be received; stop the agent with SIGKILL");
         return;
     };

@@ -166,7 +166,7 @@ async fn a_pin_that_names_no_commit_leaves_what_runs_alone() -> Result<()> {
     stage
         .wait("the file and the line", async || {
             let message = stage.not_ready("staging", "PinInvalid").await?;
-            ensure!(message.contains("overlays/staging/promoted.yaml:"), "{message}");
+            ensure!(message.contains("overlays/staging/promoted.yaml, line"), "{message}");
             Ok(())
         })
         .await?;

@@ -71,7 +71,7 @@ async fn the_command_line_shows_and_compares() -> Result<()> {
     ensure!(code == 0 && status["environments"][0]["revision"] == revision.as_str(), "{code}: {text}");
     let (code, text) = plumb(&["diff", "dev", "-n", stage.ns()]).await?;
     ensure!(code == 0, "{code}: {text}");
-    stage.worktree.write("overlays/dev/a.yaml", &e2e::stage::config_map("a", "two"))?;
+    stage.worktree.write("overlays/dev/a.yaml", e2e::stage::config_map("a", "two"))?;
     let (code, text) = plumb(&["diff", "dev", "-n", stage.ns()]).await?;
     ensure!(code == 1 && text.contains("-  value: one") && text.contains("+  value: two"), "{code}: {text}");
     let (code, text) = plumb(&["render", "overlays/dev"]).await?;
@@ -91,7 +91,7 @@ async fn the_command_line_shows_and_compares() -> Result<()> {
         ("overlays/staging/b.yaml", Some(&*e2e::stage::config_map("b", "one"))),
     ];
     let revision = stage.push("staging", &files).await?;
-    let (code, text) = plumb(&["promote", "staging"]).await?;
+    let (code, text) = plumb(&["promote", "staging", "--branch", "main"]).await?;
     ensure!(code == 0, "{code}: {text}");
     stage.hook("platform", e2e::stage::HOOK_TOKEN).await?;
     stage.ready_at("staging", &revision).await?;

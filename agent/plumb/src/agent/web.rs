@@ -63,7 +63,9 @@ impl plumb_web::Agent for Agent {
     fn environments(&self) -> Vec<EnvironmentView> {
         let all = self.context.environments.all();
         // Whoever leads knows more than what was written to the cluster so far.
-        all.into_iter().map(|(key, listed)| environment(&key, &self.context.board.environment(&key).unwrap_or(listed))).collect()
+        all.into_iter()
+            .map(|(key, listed)| environment(&key, &self.context.board.environment(&key).unwrap_or(listed)))
+            .collect()
     }
 
     fn repositories(&self) -> Vec<RepositoryView> {

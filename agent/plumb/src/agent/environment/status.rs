@@ -62,7 +62,8 @@ impl Worker {
                 set(condition_type::DRIFTED, Some(false), Reason::NoDrift, "all objects are as git says");
             } else {
                 let named = drifted.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
-                let message = format!("{} of {} objects differ from git: {named}", drifted.len(), assessment.counts.total);
+                let message =
+                    format!("{} of {} objects differ from git: {named}", drifted.len(), assessment.counts.total);
                 set(condition_type::DRIFTED, Some(true), Reason::DriftDetected, &message);
             }
             self.unhealthy_since = if healthy { None } else { self.unhealthy_since.or(Some(now)) };
@@ -77,7 +78,12 @@ impl Worker {
                 if *transient {
                     set(condition_type::RECONCILING, Some(true), *reason, "it is tried again");
                 } else if *reason != Reason::Suspended {
-                    set(condition_type::STALLED, Some(true), *reason, "nothing will happen before the cause is removed");
+                    set(
+                        condition_type::STALLED,
+                        Some(true),
+                        *reason,
+                        "nothing will happen before the cause is removed",
+                    );
                 }
             }
             Outcome::Applied if healthy => {
@@ -146,7 +152,9 @@ impl Worker {
             DriftPolicy::Repair => {
                 let held = self.repairs.held(Timestamp::now());
                 let fought = held.iter().filter(|(id, _)| target.manifests.objects.contains_key(*id) && differs(id));
-                fought.map(|(id, due)| format!("{id} (somebody changes it again and again; the next repair is at {due})")).collect()
+                fought
+                    .map(|(id, due)| format!("{id} (somebody changes it again and again; the next repair is at {due})"))
+                    .collect()
             }
             DriftPolicy::Ignore => Vec::new(),
         }
