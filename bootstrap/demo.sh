@@ -5,6 +5,7 @@
 #   bootstrap/demo.sh --once   runs through it, takes everything down and exits; non-zero when something did not happen
 #
 # With KUBECONFIG set, that cluster is used; otherwise a local one is built from Go modules and started.
+# PLUMB_BIN and PLUMB_E2E_BIN name binaries that are there already.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -12,7 +13,7 @@ once=false
 case "${1:-}" in
     --once) once=true ;;
     '') ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; [ "$1" = --help ] && exit 0 || exit 2 ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; [ "$1" = --help ] && exit 0 || exit 2 ;;
 esac
 
 started=$SECONDS
@@ -74,9 +75,9 @@ step 'installing what is missing on this machine'
 "$root/e2e/prerequisites.sh"
 
 step 'building the agent, the test tools and the local cluster'
-plumb=$("$root/bootstrap/build.sh")
-(cd "$root" && cargo build --locked -p e2e)
-e2e=$(cd "$root" && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/e2e
+plumb=${PLUMB_BIN:-$("$root/bootstrap/build.sh")}
+[ -n "${PLUMB_E2E_BIN:-}" ] || (cd "$root" && cargo build --locked -p e2e)
+e2e=${PLUMB_E2E_BIN:-$(cd "$root" && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/e2e}
 "$root/e2e/cluster/build.sh"
 kubectl=$root/e2e/cluster/bin/kubectl
 

@@ -102,10 +102,9 @@ stop_clusters
 
 if [ -z "${PLUMB_BIN:-}" ]; then
     step 'building the agent: a static binary, as in the image'
-    triple=$(rustc -vV | sed -n 's/^host: //p')
-    # A target that is named keeps the flags away from build scripts and procedural macros, which can't be static.
-    run env RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked -p plumb --target "$triple"
-    export PLUMB_BIN=$target/$triple/release/plumb
+    run bootstrap/build.sh >"$log"
+    PLUMB_BIN=$(cat "$log")
+    export PLUMB_BIN
 fi
 [ -x "$PLUMB_BIN" ] || { echo "PLUMB_BIN=$PLUMB_BIN is not a program"; exit 1; }
 
@@ -127,3 +126,9 @@ passed=$((passed + ok))
 failed=$((failed + bad))
 # A test program that doesn't end as one has no result line.
 if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then failed=$((failed + 1)); fi
+
+if [ $# -eq 0 ]; then
+    # The demo starts a cluster of its own, unless the user named one.
+    if $own_cluster; then unset KUBECONFIG PLUMB_E2E_AUDIT_LOG; fi
+    check 'demo' env PLUMB_E2E_BIN="$e2e" bootstrap/demo.sh --once
+fi

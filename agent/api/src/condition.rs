@@ -116,3 +116,63 @@ pub fn set_condition(
         last_transition_time: now.clone(),
     });
 }
+
+/// Gives conditions that were taken away and set again with the same status the transition times that they had in `before`.
+pub fn keep_transition_times(conditions: &mut [Condition], before: &[Condition]) {
+    for condition in conditions {
+        let same = |old: &&Condition| old.type_ == condition.type_ && old.status == condition.status;
+        if let Some(old) = before.iter().find(same) {
+            condition.last_transition_time = old.last_transition_time.clone();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+
+    fn at(second: i64) -> Time {
+        Time(Timestamp::from_second(second).unwrap())
+    }
+
+    fn ready(status: bool, second: i64, before: &[Condition]) -> Vec<Condition> {
+        let mut conditions = before.to_vec();
+        set_condition(
+            &mut conditions,
+            condition_type::READY,
+            Some(status),
+            Reason::Succeeded,
+            "",
+            Some(1),
+            &at(second),
+        );
+        conditions
+    }
+
+    #[test]
+    fn the_transition_time_moves_with_the_status_only() {
+        let first = ready(true, 1, &[]);
+        assert_eq!(ready(true, 2, &first)[0].last_transition_time, at(1));
+        assert_eq!(ready(false, 2, &first)[0].last_transition_time, at(2));
+    }
+
+    #[test]
+    fn a_condition_that_was_set_anew_keeps_its_time() {
+        let mut again = ready(true, 2, &[]);
+        keep_transition_times(&mut again, &ready(true, 1, &[]));
+        assert_eq!(again[0].last_transition_time, at(1));
+        let mut turned = ready(false, 2, &[]);
+        keep_transition_times(&mut turned, &ready(true, 1, &[]));
+        assert_eq!(turned[0].last_transition_time, at(2));
+    }
+
+    #[test]
+    fn a_message_beyond_the_limit_is_cut_between_characters() {
+        let mut conditions = Vec::new();
+        let long = "é".repeat(LONGEST_MESSAGE);
+        set_condition(&mut conditions, condition_type::READY, None, Reason::Progressing, &long, None, &at(1));
+        assert_eq!((conditions[0].message.len(), conditions[0].status.as_str()), (LONGEST_MESSAGE, "Unknown"));
+    }
+}

@@ -9,7 +9,7 @@ mod environment;
 mod reference;
 mod repository;
 
-pub use condition::{Reason, condition_type, set_condition};
+pub use condition::{Reason, condition_type, keep_transition_times, set_condition};
 pub use environment::{
     Drift, DriftPolicy, DriftRecord, Environment, EnvironmentSpec, EnvironmentStatus, ObjectCounts, Promotion,
     PromotionRecord, Prune, RevisionRecord,

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::{HeaderValue, header::USER_AGENT};
 use kube::{Client, Config};
 
 use crate::{Error, Watches, kinds::Kinds};
@@ -25,6 +26,8 @@ impl Cluster {
     pub async fn connect() -> Result<Self, Error> {
         let mut config = Config::infer().await.map_err(|error| Error::Config(error.to_string()))?;
         config.connect_timeout = Some(Duration::from_secs(10));
+        // Audit logs tell the agent by it.
+        config.headers.push((USER_AGENT, HeaderValue::from_static(concat!("plumb/", env!("CARGO_PKG_VERSION")))));
         let client = Client::try_from(config).map_err(|error| Error::Config(error.to_string()))?;
         let version = client
             .apiserver_version()

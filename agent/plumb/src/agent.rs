@@ -7,6 +7,7 @@ mod hooks;
 mod metrics;
 mod promotion;
 mod repository;
+mod retry;
 mod supervisor;
 mod web;
 

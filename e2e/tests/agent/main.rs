@@ -1,5 +1,6 @@
 //! The agent on a real cluster with a real git server: what the README promises, end to end.
 
+mod bootstrap;
 mod chart;
 mod deploy;
 mod drift;

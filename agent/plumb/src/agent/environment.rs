@@ -7,7 +7,6 @@ mod watching;
 
 use std::{sync::Arc, time::Duration};
 
-use backon::BackoffBuilder as _;
 use jiff::Timestamp;
 use kube::Resource as _;
 use plumb_api::{Environment, EnvironmentStatus};
@@ -23,6 +22,7 @@ use tracing::Instrument as _;
 use super::{
     Context,
     board::{Key, Tracked},
+    retry::Retry,
 };
 use reconcile::Outcome;
 use render::Target;
@@ -61,7 +61,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         cx,
         key,
     };
-    let mut pauses = None;
+    let mut attempts = Retry::default();
     // Until the repository was fetched for the first time nothing is known that is worth telling.
     let mut retry = Some(Instant::now() + FIRST_FETCH);
     let mut write_status: Option<Instant> = None;
@@ -107,18 +107,10 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 tracing::info_span!("reconcile", environment = %worker.key, reconcile = %super::correlation_id());
             worker.reconcile(&mut events).instrument(span).await;
             if worker.outcome.may_go_away() {
-                let longest = Duration::from(worker.environment.spec.retry_interval).max(FIRST_RETRY);
-                let pauses = pauses.get_or_insert_with(|| {
-                    backon::ExponentialBuilder::default()
-                        .with_min_delay(FIRST_RETRY)
-                        .with_max_delay(longest)
-                        .with_jitter()
-                        .without_max_times()
-                        .build()
-                });
-                retry = Some(Instant::now() + pauses.next().unwrap_or(longest));
+                let longest = Duration::from(worker.environment.spec.retry_interval);
+                retry = Some(Instant::now() + attempts.failed(FIRST_RETRY, longest));
             } else {
-                pauses = None;
+                attempts.succeeded();
             }
             // What is fought over gets its next repair in time.
             if let Some(due) = worker.next_repair() {

@@ -2,10 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use backon::BackoffBuilder as _;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use plumb_api::{Reason, Repository, RepositoryStatus, condition_type, set_condition};
+use plumb_api::{Reason, Repository, RepositoryStatus, condition_type, keep_transition_times, set_condition};
 use plumb_git::{Class, CommitId, Credentials};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +15,7 @@ use super::{
     board::{Head, Key, Tracked},
     credentials,
     promotion::{self, Answer, Memory},
+    retry::Retry,
 };
 
 /// The first pause after a failed fetch; it doubles up to the interval.
@@ -33,26 +33,17 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Rep
         credentials: None,
     };
     let mut environments = worker.cx.board.changes();
-    let mut pauses = None;
+    let mut attempts = Retry::default();
     let mut moved_from = None;
     loop {
         let repository = spec.borrow_and_update().clone();
         let span = tracing::info_span!("fetch", repository = %worker.key, reconcile = %super::correlation_id());
         let interval = Duration::from(repository.spec.interval);
         let next = if worker.fetch(&repository).instrument(span).await.is_ok() {
-            pauses = None;
+            attempts.succeeded();
             interval
         } else {
-            let longest = interval.max(FIRST_RETRY);
-            let pauses = pauses.get_or_insert_with(|| {
-                backon::ExponentialBuilder::default()
-                    .with_min_delay(FIRST_RETRY)
-                    .with_max_delay(longest)
-                    .with_jitter()
-                    .without_max_times()
-                    .build()
-            });
-            pauses.next().unwrap_or(longest)
+            attempts.failed(FIRST_RETRY, interval)
         };
         let mut wake = Instant::now() + next;
         loop {
@@ -218,7 +209,7 @@ impl Worker {
                 let message =
                     if failure.class == Class::Config { "something must be changed" } else { "it is tried again" };
                 set_condition(conditions, kind, Some(true), Reason::FetchFailed, message, generation, &time);
-                keep_transitions(conditions, &before.conditions);
+                keep_transition_times(conditions, &before.conditions);
             }
         }
         if self.status != before
@@ -236,18 +227,6 @@ impl Worker {
             return Answer::Nothing(None);
         };
         promotion::answer(&self.cx, &self.memory, &self.key, repository, git, &revision).await
-    }
-}
-
-/// A condition that was taken away and set again with the same status keeps its transition time.
-fn keep_transitions(
-    conditions: &mut [k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
-    before: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
-) {
-    for condition in conditions {
-        if let Some(old) = before.iter().find(|old| old.type_ == condition.type_ && old.status == condition.status) {
-            condition.last_transition_time = old.last_transition_time.clone();
-        }
     }
 }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use plumb_api::{DriftPolicy, EnvironmentStatus, ObjectCounts, Reason, condition_type, set_condition};
+use plumb_api::{
+    DriftPolicy, EnvironmentStatus, ObjectCounts, Reason, condition_type, keep_transition_times, set_condition,
+};
 use plumb_delivery::{
     ObjectId,
     health::{HealthStatus, summary},
@@ -98,13 +100,7 @@ impl Worker {
                 }
             }
         }
-        // A condition that was taken away and set again with the same status keeps its transition time.
-        for condition in &mut self.status.conditions {
-            if let Some(old) = before.iter().find(|old| old.type_ == condition.type_ && old.status == condition.status)
-            {
-                condition.last_transition_time = old.last_transition_time.clone();
-            }
-        }
+        keep_transition_times(&mut self.status.conditions, &before);
         self.note_health(healthy, &time);
     }
 
