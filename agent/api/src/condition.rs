@@ -17,6 +17,8 @@ pub mod condition_type {
     pub const HEALTHY: &str = "Healthy";
     /// Somebody else changed an object, and it was not put back.
     pub const DRIFTED: &str = "Drifted";
+    /// All of them.
+    pub const ALL: &[&str] = &[READY, RECONCILING, STALLED, HEALTHY, DRIFTED];
 }
 
 /// Machine-readable reasons of conditions.

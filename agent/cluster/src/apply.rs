@@ -8,10 +8,13 @@ use kube::{
     api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, PropagationPolicy, ValidationDirective},
     core::PartialObjectMeta,
 };
-use plumb_delivery::{Desired, Doomed, FIELD_MANAGER, Observation, Scope, split_api_version};
+use plumb_delivery::{Desired, Doomed, FIELD_MANAGER, ObjectId, Observation, Owner, Scope, split_api_version};
 use serde_json::Value;
 
-use crate::{Class, Cluster, Error, Kind, observe::observation};
+use crate::{
+    Class, Cluster, Error, Kind,
+    observe::{observation, owner as owner_of},
+};
 
 /// How long one request may take. The API server itself gives up after a minute.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -33,7 +36,7 @@ impl Cluster {
         let attempt = || async {
             let patch = Patch::Apply(&desired.body);
             let request = api.patch_metadata(&desired.id.name, &parameters, &patch);
-            let answer: PartialObjectMeta<DynamicObject> = bounded(desired, request).await?;
+            let answer: PartialObjectMeta<DynamicObject> = bounded(&desired.id, request).await?;
             observation(&desired.id.group_kind(), answer.metadata).ok_or_else(|| Error::Malformed {
                 what: desired.id.to_string(),
                 message: "the API server's answer lacks uid or resourceVersion".into(),
@@ -48,13 +51,14 @@ impl Cluster {
     /// What the API server said.
     pub async fn dry_run(&self, desired: &Desired) -> Result<(Option<Value>, Value), Error> {
         let api: Api<DynamicObject> = self.api(desired)?;
-        let live = bounded(desired, api.get_opt(&desired.id.name)).await?;
+        let live = bounded(&desired.id, api.get_opt(&desired.id.name)).await?;
         let parameters = PatchParams {
             field_validation: Some(ValidationDirective::Strict),
             ..PatchParams::apply(FIELD_MANAGER).force()
         }
         .dry_run();
-        let merged = bounded(desired, api.patch(&desired.id.name, &parameters, &Patch::Apply(&desired.body))).await?;
+        let merged =
+            bounded(&desired.id, api.patch(&desired.id.name, &parameters, &Patch::Apply(&desired.body))).await?;
         let value = |object: DynamicObject| {
             serde_json::to_value(object)
                 .map_err(|error| Error::Malformed { what: desired.id.to_string(), message: error.to_string() })
@@ -62,28 +66,37 @@ impl Cluster {
         Ok((live.map(value).transpose()?, value(merged)?))
     }
 
-    /// Deletes this very object, if it is still there; its dependents are collected in the background.
+    /// Deletes this very object, if it is still there and still `owner`'s; its dependents are collected in the background.
+    ///
+    /// The object is looked at first, for another environment may have taken it over, which the watch of this one does not show.
     ///
     /// # Errors
-    /// What the API server said. That it is gone already, or that another one took its name, is no error.
-    pub async fn delete(&self, doomed: &Doomed) -> Result<(), Error> {
+    /// What the API server said. That it is gone already, another one took its name, or another environment took it over, is no error.
+    pub async fn delete(&self, doomed: &Doomed, owner: &Owner) -> Result<(), Error> {
         let Some(kind) = self.kind(&doomed.id.group_kind(), None) else {
             // Without its kind the object can't exist any more.
             return Ok(());
         };
         let api: Api<DynamicObject> = self.api_of(&kind, doomed.id.namespace.as_deref());
-        let parameters = DeleteParams {
-            propagation_policy: Some(PropagationPolicy::Background),
-            preconditions: Some(Preconditions { uid: Some(doomed.uid.clone()), resource_version: None }),
-            ..DeleteParams::default()
-        };
         let attempt = || async {
-            match tokio::time::timeout(DEADLINE, api.delete(&doomed.id.name, &parameters)).await {
-                Ok(Ok(_)) => Ok(()),
-                // 409 says that the uid is another's: the object of the inventory is gone.
-                Ok(Err(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => Ok(()),
-                Ok(Err(error)) => Err(Error::on(&doomed.id, error)),
-                Err(_) => Err(timed_out(&doomed.id.to_string())),
+            let Some(metadata) =
+                bounded(&doomed.id, api.get_metadata_opt(&doomed.id.name)).await?.map(|found| found.metadata)
+            else {
+                return Ok(());
+            };
+            if metadata.uid.as_ref() != Some(&doomed.uid) || owner_of(&metadata).as_ref() != Some(owner) {
+                return Ok(());
+            }
+            let parameters = DeleteParams {
+                propagation_policy: Some(PropagationPolicy::Background),
+                preconditions: Some(Preconditions { uid: metadata.uid, resource_version: metadata.resource_version }),
+                ..DeleteParams::default()
+            };
+            match bounded(&doomed.id, api.delete(&doomed.id.name, &parameters)).await {
+                Ok(_) => Ok(()),
+                Err(error) if error.code() == Some(404) => Ok(()),
+                // 409 says that it changed meanwhile: it is looked at again.
+                Err(error) => Err(error),
             }
         };
         attempt.retry(backoff()).when(|error| error.class() == Class::Transient).await
@@ -118,10 +131,10 @@ fn backoff() -> ExponentialBuilder {
         .with_jitter()
 }
 
-async fn bounded<T>(desired: &Desired, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
+async fn bounded<T>(id: &ObjectId, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
     match tokio::time::timeout(DEADLINE, request).await {
-        Ok(result) => result.map_err(|error| Error::on(&desired.id, error)),
-        Err(_) => Err(timed_out(&desired.id.to_string())),
+        Ok(result) => result.map_err(|error| Error::on(id, error)),
+        Err(_) => Err(timed_out(&id.to_string())),
     }
 }
 

@@ -21,16 +21,22 @@ const OBJECTS: &str = "objects";
 impl Cluster {
     /// Reads what an environment owns: all shards, in one request.
     ///
+    /// Shards of an Environment of the same name that was deleted are about to be collected; they count as not there.
+    ///
     /// # Errors
     /// When the API server does not answer, or a shard can't be read.
-    pub async fn read_inventory(&self, owner: &Owner) -> Result<Inventory, Error> {
+    pub async fn read_inventory(&self, environment: &Environment, owner: &Owner) -> Result<Inventory, Error> {
         let list = self
             .inventory_api(owner)
             .list(&ListParams::default().labels(&format!("{INVENTORY_LABEL}={}", owner.name)))
             .await
             .map_err(|error| Error::request(format!("reading the inventory of environment {}", owner.name), error))?;
         let mut inventory = Inventory::default();
-        for shard in list {
+        let uid = environment.meta().uid.as_ref();
+        for shard in list
+            .into_iter()
+            .filter(|shard| shard.owner_references().iter().any(|reference| Some(&reference.uid) == uid))
+        {
             let objects =
                 shard.data.as_ref().and_then(|data| data.get(OBJECTS)).map(String::as_str).unwrap_or_default();
             let part = Inventory::parse(objects).map_err(|error| Error::Malformed {

@@ -99,12 +99,29 @@ impl KindWatch {
                 }
                 Some(event) = events.next() => match event {
                     Ok(event) => {
+                        // Whoever came before a list hears it from its beginning.
+                        if matches!(event, Event::Init) {
+                            self.subscribers.extend(waiting.drain(..).map(|waiting| (waiting.owner, waiting.events)));
+                        }
                         synced = match &event { Event::Init => false, Event::InitDone => true, _ => synced };
                         self.dispatch(event);
                     }
                     Err(error) => {
                         let why = describe(&error);
+                        for subscriber in &waiting {
+                            let _ = subscriber.events.send(WatchEvent::Failed(self.kind.clone(), why.clone()));
+                        }
                         self.broadcast(|kind| WatchEvent::Failed(kind, why.clone()));
+                        if synced && is_final(&error) {
+                            // The kind or the right to it is gone: whoever still wants it asks anew.
+                            joining.close();
+                            while let Ok(subscriber) = joining.try_recv() {
+                                waiting.push(subscriber);
+                            }
+                            self.subscribers.extend(waiting.drain(..).map(|waiting| (waiting.owner, waiting.events)));
+                            self.broadcast(WatchEvent::Lost);
+                            return;
+                        }
                     }
                 },
                 else => return,
@@ -246,6 +263,18 @@ fn items<K: Send + 'static>(
             })
         })
         .boxed()
+}
+
+/// Whether the API server said that there is no such kind, or no right to it.
+fn is_final(error: &watcher::Error) -> bool {
+    let code = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status)
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code,
+        _ => return false,
+    };
+    matches!(code, 403 | 404)
 }
 
 fn describe(error: &watcher::Error) -> String {

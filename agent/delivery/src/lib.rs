@@ -21,7 +21,7 @@ pub use manifest::{
 };
 pub use object::{GroupKind, ObjectId, Scope, split_api_version};
 pub use ownership::FIELD_MANAGER;
-pub use plan::{Doomed, Plan, PlanError, Policy, Released, plan};
+pub use plan::{Doomed, Known, Plan, PlanError, Policy, Released, plan};
 pub use repairs::Repairs;
 pub use watched::{Seen, WatchEvent, Watched, Watching};
 pub use waves::{Wave, kept_when_removed, wave};

@@ -41,6 +41,8 @@ pub struct Live {
     pub agrees_with: Option<Digest>,
     /// The digest in its annotation: what was applied last.
     pub applied: Option<Digest>,
+    /// Whether it differs from the manifest, and that was told.
+    pub drifted: bool,
     /// When the API server last answered a request of ours on it.
     pub answered: Option<Timestamp>,
 }
@@ -77,6 +79,7 @@ pub fn observe(
         ownership,
         agrees_with: None,
         applied: observation.applied,
+        drifted: false,
         answered: previous.and_then(|previous| previous.answered),
     };
     // Status updates are most of all events, and they leave our entry alone.
@@ -84,15 +87,17 @@ pub fn observe(
         && previous.uid == live.uid
         && previous.ownership == ownership
         && previous.terminating == live.terminating
-        && previous.agrees_with.is_some()
+        && (previous.agrees_with.is_some() || previous.drifted)
     {
         live.agrees_with = previous.agrees_with;
+        live.drifted = previous.drifted;
         return Some((live, None));
     }
     let Some(desired) = desired else {
         return Some((live, None));
     };
     if live.terminating {
+        live.drifted = true;
         return Some((live, Some(Drift { id: observation.id.clone(), fields: vec![DELETED.into()], writer: None })));
     }
     // Another manifest than the last one applied is a change to come, not a drift.
@@ -104,6 +109,7 @@ pub fn observe(
         live.agrees_with = (observation.applied == Some(desired.digest)).then_some(desired.digest);
         return Some((live, None));
     }
+    live.drifted = ownership.is_some();
     // An object that we never applied is not a drift: it is taken over.
     let drift = ownership.is_some().then(|| Drift {
         writer: ownership::writer(&observation.entries, &fields).map(|entry| entry.manager.clone()),
@@ -141,6 +147,7 @@ pub fn applied(observation: &Observation, desired: &Desired, now: Timestamp) -> 
         ownership: ownership::fingerprint(&observation.entries),
         agrees_with: Some(desired.digest),
         applied: Some(desired.digest),
+        drifted: false,
         answered: Some(now),
     }
 }
@@ -216,6 +223,17 @@ mod tests {
             (drift.fields, drift.writer.as_deref(), live.agrees_with),
             (vec![".spec".to_owned()], Some("kubectl"), None)
         );
+    }
+
+    #[test]
+    fn a_drift_that_was_told_is_not_told_again_with_every_status_update() {
+        let desired = desired(2);
+        let live = applied(&seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let entries = vec![entry("plumb", "Apply", json!({}))];
+        let (live, drift) = observe(Some(&live), &seen(2, &desired, entries.clone()), Some(&desired)).unwrap();
+        assert!(drift.is_some());
+        let (live, drift) = observe(Some(&live), &seen(3, &desired, entries), Some(&desired)).unwrap();
+        assert_eq!((live.agrees_with, live.drifted, drift), (None, true, None));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -156,6 +157,9 @@ fn prepare_one(
     let mut body = value.as_object().cloned().unwrap_or_default();
     // `status` belongs to controllers, and applying it would make us its owner.
     body.remove("status");
+    if id.group.is_empty() && id.kind == "Secret" {
+        encode_string_data(&mut body);
+    }
     edit(&mut body, "metadata", |metadata| {
         match &id.namespace {
             Some(namespace) => metadata.insert("namespace".into(), Value::String(namespace.clone())),
@@ -176,6 +180,23 @@ fn prepare_one(
         });
     }
     Ok(Desired { wave: wave(&kind), id, api_version: api_version.to_owned(), digest, body })
+}
+
+/// Moves `stringData` of a Secret to `data`, which the API server would do as well.
+///
+/// Whoever applies `stringData` owns that and not `data`: a key that leaves the manifest would stay, and a changed value would not be seen
+/// (<https://github.com/kubernetes/kubernetes/issues/108008>).
+fn encode_string_data(secret: &mut Map<String, Value>) {
+    let Some(Value::Object(texts)) = secret.remove("stringData") else {
+        return;
+    };
+    edit(secret, "data", |data| {
+        for (key, text) in texts {
+            // What is no text is left for the API server to refuse.
+            let value = text.as_str().map_or(text.clone(), |text| Value::String(STANDARD.encode(text)));
+            data.insert(key, value);
+        }
+    });
 }
 
 /// Edits the mapping under a key, which is made when it is missing or no mapping.
@@ -229,6 +250,15 @@ mod tests {
                 Namespace shop (Definitions): {"annotations":{"plumb.dev/applied-digest":"cfa4c0923866fb6d68c480193b2629e752751e9b777f2cabf621ed6ee1436445"},"labels":{"plumb.dev/environment":"dev","plumb.dev/environment-namespace":"plumb-system"},"name":"shop"}
             "#]],
         );
+    }
+
+    #[test]
+    fn texts_of_a_secret_become_data() {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "b2xk", "b": "eA=="}, "stringData": {"a": "new"}});
+        let owner = Owner { namespace: "plumb-system".into(), name: "dev".into() };
+        let (manifests, _) = prepare([(&secret, "a.yaml")], &owner, |_, _| Some(Scope::Namespaced));
+        let body = &manifests.objects.values().next().unwrap().body;
+        assert_eq!((&body["data"], body.get("stringData")), (&json!({"a": "bmV3", "b": "eA=="}), None));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Inventory, Live, Manifests, ObjectId, Wave, kept_when_removed};
+use crate::{GroupKind, Inventory, Live, Manifests, ObjectId, Wave, kept_when_removed};
 
 /// What the plan may do, from the Environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,29 +62,27 @@ pub enum PlanError {
     Empty(usize),
 }
 
-impl Plan {
-    /// Whether nothing at all would be sent.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.apply.values().all(Vec::is_empty) && self.prune.is_empty() && self.before == self.after
-    }
+/// What is known when a reconcile is planned.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// Objects that the render holds but that could not be prepared (an unknown kind, say): they are neither applied nor pruned.
+    pub unready: &'a BTreeSet<ObjectId>,
+    /// Objects whose repair is not due yet.
+    pub held: &'a BTreeSet<ObjectId>,
+    /// Kinds of which it is not known what exists: nothing of them is pruned, nor leaves the inventory.
+    pub unlisted: &'a BTreeSet<GroupKind>,
+    /// What the cluster keeps.
+    pub inventory: &'a Inventory,
+    /// What the watches and answers said, for objects that carry the labels of their owner.
+    pub live: &'a BTreeMap<ObjectId, Live>,
 }
 
 /// Plans a reconcile.
 ///
-/// `inventory` is what the cluster keeps; `live` what the watches and answers said, for objects that carry the owner's labels; `unready` are objects that the
-/// render holds but that could not be prepared (an unknown kind, say): they are neither applied nor pruned. `held` are objects whose repair is not due yet.
-///
 /// # Errors
 /// [`PlanError::Empty`] when everything would be deleted without leave.
-pub fn plan(
-    manifests: &Manifests,
-    unready: &BTreeSet<ObjectId>,
-    held: &BTreeSet<ObjectId>,
-    inventory: &Inventory,
-    live: &BTreeMap<ObjectId, Live>,
-    policy: Policy,
-) -> Result<Plan, PlanError> {
+pub fn plan(manifests: &Manifests, known: &Known<'_>, policy: Policy) -> Result<Plan, PlanError> {
+    let Known { unready, held, unlisted, inventory, live } = *known;
     if manifests.objects.is_empty()
         && unready.is_empty()
         && !inventory.0.is_empty()
@@ -109,7 +107,8 @@ pub fn plan(
         }
     }
     let wanted = |id: &ObjectId| manifests.objects.contains_key(id) || unready.contains(id);
-    for id in inventory.0.iter().filter(|id| !wanted(id)) {
+    let listed = |id: &ObjectId| !unlisted.contains(&id.group_kind());
+    for id in inventory.0.iter().filter(|id| !wanted(id) && listed(id)) {
         // What is gone, or no longer carries our labels, is not ours to delete.
         let Some(live) = live.get(id).filter(|live| !live.deleted) else {
             continue;
@@ -124,8 +123,8 @@ pub fn plan(
         }
     }
     plan.prune.sort_by_key(|doomed| std::cmp::Reverse(crate::wave(&doomed.id.group_kind())));
-    plan.after.0 =
-        manifests.objects.keys().chain(inventory.0.iter().filter(|id| unready.contains(*id))).cloned().collect();
+    let kept = inventory.0.iter().filter(|id| unready.contains(*id) || !listed(id));
+    plan.after.0 = manifests.objects.keys().chain(kept).cloned().collect();
     plan.before.0 = plan.after.0.union(&inventory.0).cloned().collect();
     Ok(plan)
 }
@@ -158,6 +157,7 @@ mod tests {
             ownership: Some(digest),
             agrees_with: Some(digest),
             applied: Some(digest),
+            drifted: false,
             answered: None,
         };
         let objects = &manifests.objects;
@@ -165,6 +165,15 @@ mod tests {
             Inventory(objects.keys().cloned().collect()),
             objects.iter().map(|(id, desired)| (id.clone(), live(desired.digest))).collect(),
         )
+    }
+
+    fn known<'a>(inventory: &'a Inventory, live: &'a BTreeMap<ObjectId, Live>) -> Known<'a> {
+        const NOTHING: &BTreeSet<ObjectId> = &BTreeSet::new();
+        Known { unready: NOTHING, held: NOTHING, unlisted: const { &BTreeSet::new() }, inventory, live }
+    }
+
+    fn sends_nothing(plan: &Plan, inventory: &Inventory) -> bool {
+        plan.apply.is_empty() && plan.prune.is_empty() && plan.before == *inventory && plan.after == *inventory
     }
 
     fn names<'a>(ids: impl IntoIterator<Item = &'a ObjectId>) -> Vec<&'a str> {
@@ -175,14 +184,14 @@ mod tests {
     fn nothing_changed_sends_nothing() {
         let manifests = manifests(&["a", "b"], 1);
         let (inventory, live) = running(&manifests);
-        assert!(plan(&manifests, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY).unwrap().is_empty());
+        let plan = plan(&manifests, &known(&inventory, &live), POLICY).unwrap();
+        assert!(sends_nothing(&plan, &inventory), "{plan:?}");
     }
 
     #[test]
     fn what_left_the_overlay_is_pruned_and_what_came_is_applied() {
         let (inventory, live) = running(&manifests(&["a", "b"], 1));
-        let plan =
-            plan(&manifests(&["b", "c"], 1), &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY).unwrap();
+        let plan = plan(&manifests(&["b", "c"], 1), &known(&inventory, &live), POLICY).unwrap();
         assert_eq!(names(plan.apply.values().flatten()), ["c"]);
         assert_eq!(names(plan.prune.iter().map(|doomed| &doomed.id)), ["a"]);
         assert_eq!((names(&plan.before.0), names(&plan.after.0)), (vec!["a", "b", "c"], vec!["b", "c"]));
@@ -192,23 +201,18 @@ mod tests {
     fn an_empty_render_deletes_nothing_without_leave() {
         let (inventory, live) = running(&manifests(&["a"], 1));
         let empty = manifests(&[], 1);
-        assert_eq!(
-            plan(&empty, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY),
-            Err(PlanError::Empty(1))
-        );
+        assert_eq!(plan(&empty, &known(&inventory, &live), POLICY), Err(PlanError::Empty(1)));
         let allowed = Policy { allow_empty: true, ..POLICY };
-        assert_eq!(
-            plan(&empty, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, allowed).unwrap().prune.len(),
-            1
-        );
+        assert_eq!(plan(&empty, &known(&inventory, &live), allowed).unwrap().prune.len(), 1);
     }
 
     #[test]
     fn an_object_that_could_not_be_prepared_is_not_pruned() {
         let (inventory, live) = running(&manifests(&["a", "b"], 1));
         let unready: BTreeSet<_> = inventory.0.iter().filter(|id| id.name == "a").cloned().collect();
-        let plan = plan(&manifests(&["b"], 1), &unready, &BTreeSet::new(), &inventory, &live, POLICY).unwrap();
-        assert!(plan.is_empty(), "{plan:?}");
+        let plan =
+            plan(&manifests(&["b"], 1), &Known { unready: &unready, ..known(&inventory, &live) }, POLICY).unwrap();
+        assert!(sends_nothing(&plan, &inventory), "{plan:?}");
     }
 
     #[test]
@@ -219,18 +223,9 @@ mod tests {
             live.agrees_with = None;
         }
         let alert = Policy { repair: false, ..POLICY };
-        assert_eq!(
-            plan(&one, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, alert).unwrap().tolerated.len(),
-            1
-        );
-        assert_eq!(
-            plan(&manifests(&["a"], 2), &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, alert)
-                .unwrap()
-                .apply
-                .len(),
-            1
-        );
-        assert_eq!(plan(&one, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY).unwrap().apply.len(), 1);
+        assert_eq!(plan(&one, &known(&inventory, &live), alert).unwrap().tolerated.len(), 1);
+        assert_eq!(plan(&manifests(&["a"], 2), &known(&inventory, &live), alert).unwrap().apply.len(), 1);
+        assert_eq!(plan(&one, &known(&inventory, &live), POLICY).unwrap().apply.len(), 1);
     }
 
     #[test]
@@ -241,8 +236,26 @@ mod tests {
             live.agrees_with = None;
         }
         let held: BTreeSet<_> = one.objects.keys().cloned().collect();
-        assert!(plan(&one, &BTreeSet::new(), &held, &inventory, &live, POLICY).unwrap().is_empty());
-        assert!(!plan(&manifests(&["a"], 2), &BTreeSet::new(), &held, &inventory, &live, POLICY).unwrap().is_empty());
+        let known = Known { held: &held, ..known(&inventory, &live) };
+        assert!(sends_nothing(&plan(&one, &known, POLICY).unwrap(), &inventory));
+        assert_eq!(plan(&manifests(&["a"], 2), &known, POLICY).unwrap().apply.len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_listed_is_neither_pruned_nor_forgotten() {
+        let (inventory, live) = running(&manifests(&["a", "b"], 1));
+        let unlisted: BTreeSet<_> = inventory.0.iter().map(ObjectId::group_kind).collect();
+        let known = Known { unlisted: &unlisted, ..known(&inventory, &live) };
+        let plan = plan(&manifests(&["b"], 1), &known, POLICY).unwrap();
+        assert!(plan.prune.is_empty() && plan.after == inventory, "{plan:?}");
+    }
+
+    #[test]
+    fn an_inventory_that_was_lost_is_written_again() {
+        let manifests = manifests(&["a"], 1);
+        let (inventory, live) = running(&manifests);
+        let plan = plan(&manifests, &known(&Inventory::default(), &live), POLICY).unwrap();
+        assert!(plan.apply.is_empty() && plan.after == inventory, "{plan:?}");
     }
 
     #[test]
@@ -250,9 +263,8 @@ mod tests {
         let id = ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
         let (_, live) = running(&manifests(&["a"], 1));
         let live = BTreeMap::from([(id.clone(), live.into_values().next().unwrap())]);
-        let plan =
-            plan(&manifests(&["b"], 1), &BTreeSet::new(), &BTreeSet::new(), &Inventory([id].into()), &live, POLICY)
-                .unwrap();
+        let inventory = Inventory([id].into());
+        let plan = plan(&manifests(&["b"], 1), &known(&inventory, &live), POLICY).unwrap();
         assert_eq!((plan.prune.len(), plan.released.len()), (0, 1));
     }
 
@@ -263,7 +275,7 @@ mod tests {
             let (inventory, _) = running(&of(&owned));
             let (_, live) = running(&of(&alive));
             let wanted = of(&wanted);
-            if let Ok(plan) = plan(&wanted, &BTreeSet::new(), &BTreeSet::new(), &inventory, &live, POLICY) {
+            if let Ok(plan) = plan(&wanted, &known(&inventory, &live), POLICY) {
                 for doomed in &plan.prune {
                     prop_assert!(inventory.0.contains(&doomed.id) && !wanted.objects.contains_key(&doomed.id));
                 }

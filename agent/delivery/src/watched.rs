@@ -24,6 +24,8 @@ pub enum WatchEvent {
     Synced(GroupKind),
     /// The kind can't be watched now; it is tried again.
     Failed(GroupKind, String),
+    /// The kind is no longer watched, and will not be before somebody asks for it again.
+    Lost(GroupKind),
 }
 
 /// An object that a watch named.
@@ -89,6 +91,10 @@ impl Watched {
                 }
                 Vec::new()
             }
+            WatchEvent::Lost(kind) => {
+                self.kinds.remove(&kind);
+                Vec::new()
+            }
             WatchEvent::Seen(seen) => self.seen(&seen, &desired, now).into_iter().collect(),
             WatchEvent::Gone(observation) => {
                 let Some((live, drift)) =
@@ -145,7 +151,8 @@ impl Watched {
             if wanted {
                 drifts.push(Drift { id: id.clone(), fields: vec![live::DELETED.into()], writer: None });
             }
-            self.lost(id, Live { deleted: true, ownership: None, agrees_with: None, ..live }, wanted);
+            let live = Live { deleted: true, terminating: false, ownership: None, agrees_with: None, ..live };
+            self.lost(id, live, wanted);
         }
         drifts
     }
@@ -276,6 +283,29 @@ mod tests {
         listed(&mut watched, &manifests, true, 1);
         watched.absorb(WatchEvent::Failed(kind(), "connection reset".into()), Some(&manifests), at(2));
         assert_eq!(watched.watching(&kind()), Some(&Watching::Synced));
+    }
+
+    #[test]
+    fn a_kind_that_is_no_longer_watched_is_asked_for_again() {
+        let manifests = manifests();
+        let mut watched = Watched::default();
+        listed(&mut watched, &manifests, true, 1);
+        watched.absorb(WatchEvent::Lost(kind()), Some(&manifests), at(2));
+        assert_eq!((watched.watching(&kind()), watched.live().len()), (None, 1));
+    }
+
+    #[test]
+    fn an_object_whose_deletion_ended_unseen_is_created_again() {
+        let manifests = manifests();
+        let mut watched = Watched::default();
+        listed(&mut watched, &manifests, true, 1);
+        let desired = manifests.objects.values().next().unwrap();
+        let ending = Observation { terminating: true, ..observation(desired, 6) };
+        let seen = Seen { observation: ending, object: None };
+        watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), at(2));
+        listed(&mut watched, &manifests, false, 3);
+        let live = &watched.live()[&desired.id];
+        assert!(live.deleted && !live.terminating);
     }
 
     #[test]

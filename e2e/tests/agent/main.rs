@@ -5,6 +5,7 @@ mod chart;
 mod deploy;
 mod drift;
 mod promotion;
+mod prune;
 mod refused;
 mod restart;
 mod serve;

@@ -11,8 +11,10 @@ use serde_json::json;
 async fn a_restart_writes_nothing_and_repairs_what_drifted_meanwhile() -> Result<()> {
     let mut stage = Stage::new("restart").await?;
     stage.environment("dev", json!({})).await?;
+    stage.environment("staging", json!({"promotion": {"from": ["dev"]}})).await?;
     let revision = stage.push_config_maps("dev", &["a", "b"], "one").await?;
     stage.ready_at("dev", &revision).await?;
+    stage.not_ready("staging", "NotPromoted").await?;
 
     let replacement = Agent::spawn(&stage.installation, "two", &[])?;
     let first = std::mem::replace(&mut stage.agent, replacement);
@@ -31,6 +33,15 @@ async fn a_restart_writes_nothing_and_repairs_what_drifted_meanwhile() -> Result
             .only(|request| !matches!(request.verb.as_str(), "get" | "list" | "watch") && request.resource != "leases");
         ensure!(writes.is_empty(), "a restart wrote {writes:?}");
     }
+
+    // The new agent promotes, though nothing has changed in the environments since it began.
+    let overlay = format!("namespace: {}\nresources: [c.yaml]\n", stage.ns());
+    let files = [
+        ("overlays/staging/kustomization.yaml", Some(overlay.as_str())),
+        ("overlays/staging/c.yaml", Some(&*e2e::stage::config_map("c", "one"))),
+    ];
+    let promoted = stage.push("staging\n\nPromote-To: staging\n", &files).await?;
+    stage.ready_at("staging", &promoted).await?;
 
     // While nobody looks, somebody changes an object.
     let next = Agent::spawn(&stage.installation, "three", &[])?;

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::Resource as _;
-use plumb_api::{Environment, EnvironmentStatus};
+use plumb_api::{Environment, EnvironmentStatus, condition_type};
 use plumb_cluster::Notice;
 use plumb_delivery::{Inventory, Owner, Repairs, WatchEvent, Watched};
 use tokio::{
@@ -56,6 +56,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         inventory: None,
         repairs: Repairs::default(),
         outcome: Outcome::Pending,
+        published: false,
         unhealthy_since: None,
         deadline: None,
         cx,
@@ -75,13 +76,16 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                     break;
                 }
                 let environment = spec.borrow_and_update().clone();
-                let same = environment.metadata.generation == worker.environment.metadata.generation;
+                reconcile = environment.metadata.generation != worker.environment.metadata.generation;
                 if repository_key(&environment) != repository_key(&worker.environment) {
                     head = worker.cx.board.head(&repository_key(&environment));
                     head.mark_changed();
+                    // What the other repository was at says nothing of this one.
+                    worker.tracked = Tracked::Unknown;
+                    reconcile = false;
+                    retry = Some(Instant::now() + FIRST_FETCH);
                 }
                 worker.environment = environment;
-                reconcile = !same;
             }
             changed = head.changed() => {
                 if changed.is_err() {
@@ -141,6 +145,8 @@ struct Worker {
     deadline: Option<Timestamp>,
     status: EnvironmentStatus,
     written: EnvironmentStatus,
+    /// Whether the rest of the agent knows of this environment.
+    published: bool,
 }
 
 type Events = mpsc::UnboundedReceiver<WatchEvent>;
@@ -153,7 +159,8 @@ impl Worker {
         }
         let before = self.status.clone();
         self.assess(Timestamp::now());
-        if self.status != before {
+        if self.status != before || !self.published {
+            self.published = true;
             self.publish();
         }
         if self.status == self.written {
@@ -181,13 +188,15 @@ impl Worker {
         environment.status = Some(self.status.clone());
         self.cx.board.publish_environment(Arc::new(environment));
         let (namespace, name) = (self.key.namespace.as_str(), self.key.name.as_str());
-        for condition in &self.status.conditions {
-            let value = match condition.status.as_str() {
+        for type_ in condition_type::ALL {
+            let condition = self.status.conditions.iter().find(|condition| condition.type_ == *type_);
+            // Conditions such as Stalled are there only while they are true.
+            let value = match condition.map_or("False", |condition| condition.status.as_str()) {
                 "True" => 1,
                 "False" => 0,
                 _ => -1,
             };
-            self.cx.metrics.conditions.with_label_values(&[namespace, name, &condition.type_]).set(value);
+            self.cx.metrics.conditions.with_label_values(&[namespace, name, type_]).set(value);
         }
         if let Some(objects) = self.status.objects {
             for (health, count) in

@@ -1,5 +1,6 @@
 //! What Prometheus scrapes.
 
+use plumb_api::condition_type;
 use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec, Registry, histogram_opts, opts};
 
 use super::board::Key;
@@ -85,7 +86,7 @@ impl Metrics {
         for health in ["healthy", "progressing", "degraded"] {
             let _ = self.objects.remove_label_values(&[namespace, name, health]);
         }
-        for condition in ["Ready", "Healthy", "Drifted", "Stalled", "Reconciling"] {
+        for condition in condition_type::ALL {
             let _ = self.conditions.remove_label_values(&[namespace, name, condition]);
         }
     }

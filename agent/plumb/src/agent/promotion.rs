@@ -10,7 +10,7 @@ use plumb_api::{Environment, PromotionRecord, Repository, condition_type};
 use plumb_cluster::{Cluster, Notice};
 use plumb_delivery::{
     Digest, Owner,
-    pin::{self, Pin},
+    pin::{self, Hold, Pin},
     promotion::{self, Decision, Decisions, History, Input, Resolved, Verdict, Window},
     trailers,
 };
@@ -54,14 +54,17 @@ pub(crate) async fn answer(
     git: &Arc<plumb_git::Repository>,
     head: &CommitId,
 ) -> Answer {
-    let environments: Vec<_> = cx
-        .board
-        .environments()
-        .into_iter()
-        .filter(|environment| {
-            Key::of(&**environment).namespace == key.namespace && environment.spec.repository.name == key.name
-        })
-        .collect();
+    let mut environments = Vec::new();
+    for (owner, listed) in cx.environments.all() {
+        if owner.namespace != key.namespace || listed.spec.repository.name != key.name {
+            continue;
+        }
+        // Before all environments are known, one that isn't would look as if it did not exist.
+        let Some(environment) = cx.board.environment(&owner) else {
+            return Answer::Nothing(None);
+        };
+        environments.push(environment);
+    }
     if environments.iter().all(|environment| environment.spec.promotion.is_none()) {
         return Answer::Nothing(None);
     }
@@ -292,11 +295,19 @@ impl Facts<'_> {
         })
     }
 
-    /// The pin at the head. One that can't be read is as good as none here; the environment itself reports what is wrong with it.
+    /// The pin at the head. One that can't be read holds the environment where it is, for it may say so.
     fn pin(&self, environment: &Environment) -> Result<Option<Pin>, GitError> {
         let file = pin::path(&environment.spec.path);
-        let text = self.git.tree(self.head)?.read(&file)?;
-        Ok(text.and_then(|text| pin::parse(&text, &file).ok()))
+        let Some(text) = self.git.tree(self.head)?.read(&file)? else {
+            return Ok(None);
+        };
+        let pin = pin::parse(&text, &file).unwrap_or_else(|error| Pin {
+            revision: "0".repeat(40),
+            from: Vec::new(),
+            requested_by: None,
+            hold: Some(Hold { reason: format!("its pin can't be read: {error}") }),
+        });
+        Ok(Some(pin))
     }
 
     /// The first-parent commits that a decision needs, oldest first.

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plumb_api::{DriftPolicy, Reason, RevisionRecord};
 use plumb_cluster::Class;
 use plumb_delivery::{
-    Desired, Inventory, ObjectId, Plan, Policy, Wave,
+    Desired, GroupKind, Inventory, Known, ObjectId, Plan, Policy, Watching, Wave,
     health::HealthStatus,
     pin::{self, Pin},
     plan,
@@ -182,7 +182,9 @@ impl Worker {
             let Some(target) = &self.target else { return Ok(()) };
             let mut watched = kinds(&target.manifests);
             watched.extend(inventory.0.iter().map(ObjectId::group_kind));
-            let unwatched = self.watch(watched, events).await;
+            let unwatched = self.watch(watched.clone(), events).await;
+            let listed = |kind: &GroupKind| self.watched.watching(kind) == Some(&Watching::Synced);
+            let unlisted: BTreeSet<_> = watched.into_iter().filter(|kind| !listed(kind)).collect();
             let held = self.repairs.held(Timestamp::now()).into_keys().collect();
             let Some(target) = &self.target else { return Ok(()) };
             let spec = &self.environment.spec;
@@ -191,13 +193,16 @@ impl Worker {
                 prune: spec.prune.enabled,
                 allow_empty: spec.prune.allow_empty,
             };
-            let plan = plan(&target.manifests, &target.unready(), &held, &inventory, self.watched.live(), policy)
+            let unready = target.unready();
+            let live = self.watched.live();
+            let known = Known { unready: &unready, held: &held, unlisted: &unlisted, inventory: &inventory, live };
+            let plan = plan(&target.manifests, &known, policy)
                 .map_err(|error| Outcome::config(Reason::EmptyRender, error.to_string()))?;
             let mut problems = Problems::default();
             for (kind, why) in unwatched {
                 problems.add(format!("{kind} can't be watched: {why}"), true);
             }
-            if self.act(&plan, &inventory, events, &mut problems).await? && !defined {
+            if self.act(&plan, !defined, events, &mut problems).await? {
                 // New kinds may be served now, so what could not be prepared gets another chance.
                 defined = true;
                 continue;
@@ -229,7 +234,7 @@ impl Worker {
         if let Some(inventory) = &self.inventory {
             return Ok(inventory.clone());
         }
-        let read = self.cx.cluster.read_inventory(&self.owner).await;
+        let read = self.cx.cluster.read_inventory(&self.environment, &self.owner).await;
         let inventory = read.map_err(|error| Outcome::Failed {
             reason: Reason::ApplyFailed,
             message: error.to_string(),
@@ -250,15 +255,17 @@ impl Worker {
         Ok(())
     }
 
-    /// Carries out a plan. `true` when definitions were applied while kinds were missing: then it is worth planning again.
+    /// Carries out a plan. `true` when definitions were applied while kinds were missing, and `again` allows to plan anew for them.
     async fn act(
         &mut self,
         plan: &Plan,
-        inventory: &Inventory,
+        again: bool,
         events: &mut Events,
         problems: &mut Problems,
     ) -> Result<bool, Outcome> {
-        if plan.is_empty() {
+        if plan.apply.is_empty() && plan.prune.is_empty() && plan.released.is_empty() {
+            // An inventory that was lost is written again also when nothing else is to be done.
+            self.write_inventory(&plan.after).await?;
             return Ok(false);
         }
         let applied: usize = plan.apply.values().map(Vec::len).sum();
@@ -268,13 +275,18 @@ impl Worker {
         for (wave, ids) in &plan.apply {
             self.apply_wave(ids, problems).await;
             let missing_kinds = self.target.as_ref().is_some_and(super::render::Target::has_unknown_kinds);
-            if *wave == Wave::Definitions && missing_kinds && self.established(ids, events).await {
+            if again && *wave == Wave::Definitions && missing_kinds && self.established(ids, events).await {
                 return Ok(true);
             }
         }
+        let prepared = self.target.as_ref().is_some_and(|target| target.errors.is_empty());
+        if !prepared || !problems.messages.is_empty() {
+            // What takes the place of an object may be what failed, so nothing goes before all is there.
+            return Ok(false);
+        }
         let mut after = plan.after.clone();
         for doomed in &plan.prune {
-            let deleted = self.cx.cluster.delete(doomed).await;
+            let deleted = self.cx.cluster.delete(doomed, &self.owner).await;
             self.count("prune", deleted.is_ok());
             match deleted {
                 Ok(()) => {
@@ -296,7 +308,6 @@ impl Worker {
             )
             .await;
         }
-        debug_assert!(after.0.is_subset(&plan.before.0) && inventory.0.is_subset(&plan.before.0));
         self.write_inventory(&after).await?;
         Ok(false)
     }
@@ -333,7 +344,10 @@ impl Worker {
 
     /// Waits until the definitions among these objects are served; `true` when the kinds that were missing may be there now.
     async fn established(&mut self, ids: &[ObjectId], events: &mut Events) -> bool {
-        let definitions: BTreeSet<_> = ids.iter().filter(|id| id.kind == "CustomResourceDefinition").cloned().collect();
+        // One that was refused will never be served.
+        let applied = |id: &&ObjectId| self.watched.live().get(*id).is_some_and(|live| live.agrees_with.is_some());
+        let definitions = ids.iter().filter(|id| id.kind == "CustomResourceDefinition").filter(applied);
+        let definitions: BTreeSet<_> = definitions.cloned().collect();
         if definitions.is_empty() {
             return false;
         }
@@ -355,6 +369,8 @@ impl Worker {
         let status = &mut self.status;
         if status.digest.as_deref() != Some(&digest) {
             status.applied_at = Some(now.clone());
+            // New manifests get the whole of their time.
+            self.unhealthy_since = None;
         }
         if status.revision.as_deref() != Some(revision.as_str()) {
             tracing::info!(%revision, digest, "applied");
@@ -373,7 +389,6 @@ impl Worker {
         status.revision = Some(revision.to_string());
         status.digest = Some(digest);
         status.attempted_revision = None;
-        self.unhealthy_since = self.unhealthy_since.map(|_| Timestamp::now());
     }
 
     fn count(&self, operation: &str, succeeded: bool) {

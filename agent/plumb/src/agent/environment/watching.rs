@@ -20,9 +20,10 @@ impl Worker {
     pub(super) async fn absorb(&mut self, event: WatchEvent) -> bool {
         let now = Timestamp::now();
         let manifests = self.target.as_ref().map(|target| &target.manifests);
+        let lost = matches!(event, WatchEvent::Lost(_));
         let drifts = self.watched.absorb(event, manifests, now);
         if drifts.is_empty() {
-            return false;
+            return lost;
         }
         let policy = self.environment.spec.drift.policy;
         for drift in drifts {

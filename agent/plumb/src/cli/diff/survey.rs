@@ -7,8 +7,8 @@ use kube::{Api, ResourceExt as _, api::DynamicObject};
 use plumb_api::{DriftPolicy, Environment};
 use plumb_cluster::Cluster;
 use plumb_delivery::{
-    Desired, ENVIRONMENT_LABEL, GroupKind, Live, ManifestError, Manifests, NAMESPACE_LABEL, ObjectId, Owner, Policy,
-    Scope, plan, prepare,
+    Desired, ENVIRONMENT_LABEL, GroupKind, Known, Live, ManifestError, Manifests, NAMESPACE_LABEL, ObjectId, Owner,
+    Policy, Scope, plan, prepare,
 };
 use plumb_kustomize::Rendered;
 use serde_json::Value;
@@ -137,7 +137,7 @@ impl Survey {
         manifests: &Manifests,
         problems: &[ManifestError],
     ) -> anyhow::Result<()> {
-        let inventory = cluster.read_inventory(owner).await?;
+        let inventory = cluster.read_inventory(environment, owner).await?;
         let unready = unready(problems);
         let leaving = inventory.0.iter().filter(|id| !manifests.objects.contains_key(id) && !unready.contains(*id));
         let answers: Vec<_> = stream::iter(leaving.map(async |id| (id, live(cluster, owner, id).await)))
@@ -158,7 +158,15 @@ impl Survey {
             prune: spec.prune.enabled,
             allow_empty: spec.prune.allow_empty,
         };
-        match plan(manifests, &unready, &std::collections::BTreeSet::new(), &inventory, &known, policy) {
+        let nothing = BTreeSet::new();
+        let known = Known {
+            unready: &unready,
+            held: &nothing,
+            unlisted: &BTreeSet::new(),
+            inventory: &inventory,
+            live: &known,
+        };
+        match plan(manifests, &known, policy) {
             Ok(plan) => {
                 self.changes.extend(plan.prune.into_iter().map(|doomed| (doomed.id, Change::Pruned)));
                 self.changes.extend(
@@ -195,6 +203,7 @@ async fn live(cluster: &Cluster, owner: &Owner, id: &ObjectId) -> Result<Option<
         ownership: None,
         agrees_with: None,
         applied: None,
+        drifted: false,
         answered: None,
     }))
 }
