@@ -19,7 +19,10 @@ esac
 started=$SECONDS
 work=$(mktemp -d)
 namespace=plumb-system
+namespaces=("$namespace" mcp-mesh-dev mcp-mesh-staging mcp-mesh)
 own_cluster=false
+installing=false
+had_definitions=false
 pids=()
 
 step() { printf '\n\033[1m==> [%4ss] %s\033[0m\n' "$((SECONDS - started))" "$*"; }
@@ -40,9 +43,10 @@ finish() {
     for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
     if $own_cluster; then
         "$e2e" local-cluster down --name demo || true
-    elif [ -n "${kubectl:-}" ] && [ -n "${KUBECONFIG:-}" ]; then
-        "$kubectl" delete environments,repositories --all -n "$namespace" --ignore-not-found --wait=false >/dev/null 2>&1 || true
-        "$kubectl" delete namespace mcp-mesh-dev mcp-mesh-staging mcp-mesh "$namespace" --ignore-not-found --wait=false >/dev/null 2>&1 || true
+    elif $installing; then
+        "$root/e2e/cluster/bin/helm" uninstall plumb -n "$namespace" >/dev/null 2>&1 || true
+        $had_definitions || "$kubectl" delete -f "$root/charts/plumb/crds" --ignore-not-found >/dev/null 2>&1 || true
+        "$kubectl" delete namespace "${namespaces[@]}" --ignore-not-found --timeout=120s >/dev/null 2>&1 || true
     fi
     rm -rf "$work"
     exit "$status"
@@ -83,6 +87,13 @@ kubectl=$root/e2e/cluster/bin/kubectl
 
 if [ -n "${KUBECONFIG:-}" ]; then
     step 'using the cluster of KUBECONFIG'
+    # The demo takes away what it made, so it must not begin with what is somebody else's.
+    for name in "${namespaces[@]}"; do
+        phase=$(k get namespace "$name" --ignore-not-found -o 'jsonpath={.status.phase}') || fail 'the cluster does not answer'
+        [ -z "$phase" ] || fail "namespace $name is there already: the demo makes it and deletes it, so take another cluster"
+    done
+    [ -z "$(k get crd environments.plumb.dev --ignore-not-found -o name)" ] || had_definitions=true
+    installing=true
 else
     step 'starting a local cluster: etcd, API server, controllers, scheduler, and KWOK for the nodes'
     own_cluster=true
