@@ -19,6 +19,7 @@ failed=0
 job=
 e2e=
 log=$(mktemp)
+named=${KUBECONFIG:-}
 
 step() { printf '==> [%4ss] %s\n' "$SECONDS" "$*"; }
 
@@ -129,6 +130,6 @@ if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then failed=$((failed + 1)); fi
 
 if [ $# -eq 0 ]; then
     # The demo starts a cluster of its own, unless the user named one.
-    if $own_cluster; then unset KUBECONFIG PLUMB_E2E_AUDIT_LOG; fi
+    [ -n "$named" ] || unset KUBECONFIG PLUMB_E2E_AUDIT_LOG
     check 'demo' env PLUMB_E2E_BIN="$e2e" bootstrap/demo.sh --once
 fi
