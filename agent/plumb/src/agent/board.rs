@@ -50,6 +50,16 @@ pub(crate) enum Tracked {
     At(Head),
 }
 
+impl Tracked {
+    /// The head, if it is known.
+    pub(crate) fn revision(&self) -> Option<&CommitId> {
+        match self {
+            Self::At(head) => Some(&head.revision),
+            Self::Unknown | Self::Failed(_) => None,
+        }
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Board {
     repositories: RwLock<BTreeMap<Key, Line>>,

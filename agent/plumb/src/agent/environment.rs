@@ -91,8 +91,12 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 if changed.is_err() {
                     break;
                 }
-                worker.tracked = head.borrow_and_update().clone();
-                reconcile = !matches!(worker.tracked, Tracked::Unknown);
+                let tracked = head.borrow_and_update().clone();
+                // What is true at a head stays true there; only what failed may fare better now.
+                let same = tracked.revision().is_some() && tracked.revision() == worker.tracked.revision();
+                reconcile = !same || worker.outcome != Outcome::Applied;
+                reconcile &= !matches!(tracked, Tracked::Unknown);
+                worker.tracked = tracked;
             }
             Some(event) = events.recv() => {
                 reconcile |= worker.absorb(event).await;

@@ -16,7 +16,8 @@ pub(crate) struct Target {
     pub(crate) revision: CommitId,
     pub(crate) path: String,
     pub(crate) read: ReadSet,
-    pub(crate) rendered: Vec<(Value, String)>,
+    /// What was rendered; kept only while kinds are missing, to be prepared again when they come.
+    rendered: Vec<(Value, String)>,
     pub(crate) manifests: Manifests,
     /// What the render holds but the cluster can't take.
     pub(crate) errors: Vec<ManifestError>,
@@ -32,6 +33,13 @@ impl Target {
                 ManifestError::Incomplete { .. } | ManifestError::Duplicate { .. } => None,
             })
             .collect()
+    }
+
+    /// Prepared objects hold all that is sent, so the render is of use only while something could not be prepared.
+    fn forget_render(&mut self) {
+        if !self.has_unknown_kinds() {
+            self.rendered = Vec::new();
+        }
     }
 
     /// Whether the render holds kinds that the cluster does not know.
@@ -93,14 +101,10 @@ impl Worker {
         count("done");
         let objects: Vec<_> = rendered.objects.into_iter().map(|object| (object.value, object.origin.file)).collect();
         let (manifests, errors) = prepare(&self.cx.cluster, &self.owner, &objects);
-        self.target = Some(Target {
-            revision: revision.clone(),
-            path,
-            read: rendered.read,
-            rendered: objects,
-            manifests,
-            errors,
-        });
+        let mut target =
+            Target { revision: revision.clone(), path, read: rendered.read, rendered: objects, manifests, errors };
+        target.forget_render();
+        self.target = Some(target);
         Ok(())
     }
 
@@ -110,6 +114,7 @@ impl Worker {
             let (manifests, errors) = prepare(&self.cx.cluster, &self.owner, &target.rendered);
             target.manifests = manifests;
             target.errors = errors;
+            target.forget_render();
         }
     }
 }
