@@ -104,8 +104,9 @@ fi
 show "$kubectl" get nodes
 
 step 'starting a git server with the overlays of this repository'
-mkdir -p "$work/git" "$work/home"
-export HOME="$work/home" GIT_CONFIG_NOSYSTEM=1
+mkdir -p "$work/git"
+# Git's own configuration, so that nothing of the user's is read or changed.
+export GIT_CONFIG_GLOBAL="$work/gitconfig" GIT_CONFIG_NOSYSTEM=1
 git config --global user.name 'Ada Example'
 git config --global user.email ada@example.com
 git config --global init.defaultBranch main
@@ -119,8 +120,8 @@ hook_file=$work/hook
 pids+=($!)
 until_true 20 'the git server' test -s "$port_file"
 url=$(cat "$port_file")/platform.git
-printf 'machine 127.0.0.1 login plumb password %s\n' "$password" >"$HOME/.netrc"
-chmod 600 "$HOME/.netrc"
+git config --global credential.helper "store --file $work/credentials"
+(umask 077; printf 'http://plumb:%s@%s\n' "$password" "$(sed 's|^http://||' "$port_file")" >"$work/credentials")
 checkout=$work/platform
 mkdir -p "$checkout"
 cp -r "$root/overlays" "$checkout/"
@@ -140,12 +141,16 @@ say 'the chart has no replicas here: the nodes of the local cluster run no conta
 (
     umask 077
     server=$(k config view --minify --raw -o 'jsonpath={.clusters[0].cluster.server}')
-    k config view --minify --raw --flatten -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d >"$work/ca.crt"
-    agent_config="$work/agent.kubeconfig"
-    k --kubeconfig "$agent_config" config set-cluster demo --server "$server" --certificate-authority "$work/ca.crt" --embed-certs >/dev/null
-    k --kubeconfig "$agent_config" config set-credentials plumb --token "$(k create token plumb -n "$namespace" --duration 8h)" >/dev/null
-    k --kubeconfig "$agent_config" config set-context demo --cluster demo --user plumb >/dev/null
-    k --kubeconfig "$agent_config" config use-context demo >/dev/null
+    authority=$(k config view --minify --raw --flatten -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}')
+    # Written by the shell itself: a token among the arguments of a process could be read by everybody.
+    cat >"$work/agent.kubeconfig" <<YAML
+apiVersion: v1
+kind: Config
+clusters: [{name: demo, cluster: {server: "$server", certificate-authority-data: "$authority"}}]
+users: [{name: plumb, user: {token: "$(k create token plumb -n "$namespace" --duration 8h)"}}]
+contexts: [{name: demo, context: {cluster: demo, user: plumb}}]
+current-context: demo
+YAML
 )
 page_port=${PLUMB_PORT:-8080}
 # Another program may have the usual port.
@@ -245,7 +250,7 @@ step "all of it happened, in $((SECONDS - started)) s"
 if ! $once; then
     say "the page:       $page"
     [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || ! command -v xdg-open >/dev/null || xdg-open "$page" >/dev/null 2>&1 || true
-    say "the checkout:   $checkout (push to it; HOME=$HOME has its credentials)"
+    say "the checkout:   $checkout (push to it with GIT_CONFIG_GLOBAL=$GIT_CONFIG_GLOBAL)"
     say "the cluster:    export KUBECONFIG=$KUBECONFIG"
     say 'Ctrl-C takes everything down'
     wait "$agent"

@@ -11,6 +11,9 @@ set -euo pipefail
 
 case "${1:-}" in -h | --help) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;; esac
 
+# Cargo runs tests in the folder of their package, where a relative path would lead elsewhere.
+[ -z "${PLUMB_BIN:-}" ] || PLUMB_BIN=$(realpath "$PLUMB_BIN")
+[ ! -f "${KUBECONFIG:-}" ] || KUBECONFIG=$(realpath "$KUBECONFIG")
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 cluster=test

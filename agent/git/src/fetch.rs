@@ -1,5 +1,7 @@
 //! Fetching one branch.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use git2::{AutotagOption, Direction, FetchOptions, Oid};
 
 use crate::remote::Call;
@@ -76,13 +78,24 @@ fn list(
 ) -> Result<Listing, Error> {
     let mut head = None;
     let (mut branches, mut tags) = (Vec::new(), Vec::new());
-    for remote in connection.list().map_err(|error| call.explain(&error))? {
-        if remote.name() == reference {
-            head = Some(remote.oid());
-        } else if let Some(name) = remote.name().strip_prefix("refs/heads/") {
+    let listed = connection.list().map_err(|error| call.explain(&error))?;
+    // git2 has no way to ask for the name of a reference but one that panics when it is no UTF-8, and anybody who may push can make one.
+    let named = catch_unwind(AssertUnwindSafe(|| {
+        listed.iter().map(|remote| (remote.name().to_owned(), remote.oid())).collect::<Vec<_>>()
+    }));
+    let named = named.map_err(|_| Error::UnknownBranch {
+        url: call.shown().to_owned(),
+        branch: branch.to_owned(),
+        message: "the server has a branch or tag whose name is no UTF-8, so its list can't be read; rename that one"
+            .into(),
+    })?;
+    for (name, id) in named {
+        if name == reference {
+            head = Some(id);
+        } else if let Some(name) = name.strip_prefix("refs/heads/") {
             branches.push(name.to_owned());
-        } else if remote.name().starts_with("refs/tags/") && !remote.name().ends_with("^{}") {
-            tags.push((remote.name().to_owned(), remote.oid()));
+        } else if name.starts_with("refs/tags/") && !name.ends_with("^{}") {
+            tags.push((name, id));
         }
     }
     let head = head.ok_or_else(|| {
@@ -167,6 +180,17 @@ mod tests {
         let url = remote.path().display().to_string();
         let repository = Repository::open(&remote.cache(), &url, Credentials::None).unwrap();
         assert_eq!(repository.fetch("release/1.0").unwrap().head, id);
+    }
+
+    #[test]
+    fn a_reference_whose_name_is_no_text_is_named_as_the_cause() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let remote = Remote::new();
+        let id = remote.push(&[("a", "1")], "first");
+        let file = remote.path().join("refs/heads").join(std::ffi::OsStr::from_bytes(b"gr\xfcn"));
+        std::fs::write(file, format!("{id}\n")).unwrap();
+        let error = remote.open().fetch("main").unwrap_err();
+        assert!(error.to_string().contains("no UTF-8"), "{error}");
     }
 
     #[test]

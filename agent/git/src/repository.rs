@@ -87,7 +87,8 @@ impl Repository {
             }
         };
         // Another server must not be handed the credentials of this one.
-        let follow = if credentials == Credentials::None { "initial" } else { "false" };
+        let open = credentials == Credentials::None && address.username.is_none() && address.password.is_none();
+        let follow = if open { "initial" } else { "false" };
         let set = handle.config().and_then(|mut config| config.set_str("http.followRedirects", follow));
         set.map_err(|error| failed(error.message().to_owned()))?;
         Ok(Self::new(directory.to_owned(), false, Some(("origin".into(), address)), credentials, handle))

@@ -7,6 +7,7 @@ use std::{
 };
 
 use plumb_web::HookToken;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, board::Key};
@@ -28,7 +29,12 @@ impl HookTokens {
 pub(crate) async fn keep(cx: Context, stop: CancellationToken) {
     let mut changes = cx.repositories.changes();
     let mut read: BTreeMap<Key, (String, Option<HookToken>)> = BTreeMap::new();
+    let mut renew = Instant::now() + INTERVAL;
     loop {
+        let due = renew <= Instant::now();
+        if due {
+            renew = Instant::now() + INTERVAL;
+        }
         let repositories = cx.repositories.all();
         read.retain(|key, _| repositories.contains_key(key));
         for (key, repository) in repositories {
@@ -38,14 +44,16 @@ pub(crate) async fn keep(cx: Context, stop: CancellationToken) {
             };
             let name = &webhook.secret_ref.name;
             // A token that is missing may be made at any time, so only one that was read is kept.
-            if read.get(&key).is_some_and(|(of, token)| of == name && token.is_some()) {
+            let kept = read.get(&key).filter(|(of, _)| of == name).and_then(|(_, token)| token.clone());
+            if kept.is_some() && !due {
                 continue;
             }
             let token = match cx.cluster.secret(&key.namespace, name).await {
                 Ok(secret) => secret.bytes("token").and_then(HookToken::new),
                 Err(error) => {
-                    tracing::warn!(repository = %key, %error, "the secret of the webhook can't be read, so webhooks are refused");
-                    None
+                    tracing::warn!(repository = %key, %error, "the secret of the webhook can't be read");
+                    // A token that is gone is no longer valid; one that can't be asked for may be.
+                    kept.filter(|_| error.code() != Some(404))
                 }
             };
             read.insert(key, (name.clone(), token));
@@ -55,7 +63,7 @@ pub(crate) async fn keep(cx: Context, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             ended = changes.changed() => if ended.is_err() { return },
-            () = tokio::time::sleep(INTERVAL) => read.clear(),
+            () = tokio::time::sleep_until(renew) => {}
         }
     }
 }

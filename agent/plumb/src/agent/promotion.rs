@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +19,8 @@ use plumb_kustomize::{Entry, Fs as _, Options};
 
 use super::{Context, board::Key, environment::prepare};
 
+/// How long a push that failed is not tried again.
+const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(60);
 /// How far back the branch is read at most. Older requests must be made again.
 const LONGEST_HISTORY: usize = 10_000;
 
@@ -28,6 +30,14 @@ pub(crate) struct Memory {
     log: Mutex<Option<Log>>,
     digests: Mutex<HashMap<(String, String), Option<Digest>>>,
     told: Mutex<BTreeSet<String>>,
+    /// Pushes that failed, by head, request and environment, with the time.
+    failed: Mutex<BTreeMap<(String, String, String), Timestamp>>,
+}
+
+impl Memory {
+    fn failed(&self) -> MutexGuard<'_, BTreeMap<(String, String, String), Timestamp>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Clone)]
@@ -86,7 +96,13 @@ pub(crate) async fn answer(
         }
     };
     tell(cx, memory, key, repository, &decisions).await;
+    let now = Timestamp::now();
+    memory.failed().retain(|_, time| now.duration_since(*time) < AFTER_FAILURE);
     for decision in decisions.promotions() {
+        let attempt = (head.to_string(), decision.request.clone(), decision.environment.clone());
+        if memory.failed().contains_key(&attempt) {
+            continue;
+        }
         match push(key, repository, git, head, cx, decision).await {
             Ok(()) => return Answer::Moved,
             Err(GitError::Rejected { .. }) => {
@@ -96,11 +112,13 @@ pub(crate) async fn answer(
             Err(error) => {
                 let message = format!("{} could not be promoted: {error}", decision.environment);
                 tracing::warn!(repository = %key, message);
+                memory.failed().insert(attempt, now);
                 notice(cx, repository, "PromotionFailed", message).await;
             }
         }
     }
-    Answer::Nothing(decisions.again_at())
+    let failed = memory.failed().values().max().and_then(|time| time.checked_add(AFTER_FAILURE).ok());
+    Answer::Nothing(decisions.again_at().into_iter().chain(failed).min())
 }
 
 /// Writes the pin on top of the head and pushes it.
@@ -211,6 +229,8 @@ impl History for Facts<'_> {
 
     fn resolve(&self, revision: &str) -> Result<Resolved, GitError> {
         match self.git.resolve(revision) {
+            // A branch or a tag may be named like the beginning of a commit id, and is none.
+            Ok(id) if !id.as_str().starts_with(revision) => Ok(Resolved::Unknown),
             Ok(id) => Ok(Resolved::Commit(id.to_string())),
             Err(GitError::Ambiguous { .. }) => Ok(Resolved::Ambiguous),
             Err(GitError::UnknownRevision { .. }) => Ok(Resolved::Unknown),
@@ -298,16 +318,18 @@ impl Facts<'_> {
     /// The pin at the head. One that can't be read holds the environment where it is, for it may say so.
     fn pin(&self, environment: &Environment) -> Result<Option<Pin>, GitError> {
         let file = pin::path(&environment.spec.path);
-        let Some(text) = self.git.tree(self.head)?.read(&file)? else {
-            return Ok(None);
+        let read = match self.git.tree(self.head)?.read(&file) {
+            Ok(None) => return Ok(None),
+            Ok(Some(text)) => pin::parse(&text, &file).map_err(|error| error.to_string()),
+            Err(error @ GitError::Path { .. }) => Err(error.to_string()),
+            Err(error) => return Err(error),
         };
-        let pin = pin::parse(&text, &file).unwrap_or_else(|error| Pin {
+        Ok(Some(read.unwrap_or_else(|why| Pin {
             revision: "0".repeat(40),
             from: Vec::new(),
             requested_by: None,
-            hold: Some(Hold { reason: format!("its pin can't be read: {error}") }),
-        });
-        Ok(Some(pin))
+            hold: Some(Hold { reason: format!("its pin can't be read: {why}") }),
+        })))
     }
 
     /// The first-parent commits that a decision needs, oldest first.

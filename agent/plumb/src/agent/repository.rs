@@ -34,12 +34,18 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Rep
     };
     let mut environments = worker.cx.board.changes();
     let mut attempts = Retry::default();
+    let mut pushes = Retry::default();
     let mut moved_from = None;
     loop {
         let repository = spec.borrow_and_update().clone();
         let span = tracing::info_span!("fetch", repository = %worker.key, reconcile = %super::correlation_id());
         let interval = Duration::from(repository.spec.interval);
-        let next = if worker.fetch(&repository).instrument(span).await.is_ok() {
+        let fetched = tokio::select! {
+            // A server that is slow to answer must not hold up the end of this worker.
+            () = stop.cancelled() => return,
+            fetched = worker.fetch(&repository).instrument(span) => fetched,
+        };
+        let next = if fetched.is_ok() {
             attempts.succeeded();
             interval
         } else {
@@ -47,18 +53,22 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Rep
         };
         let mut wake = Instant::now() + next;
         loop {
-            match worker.promote(&repository).await {
+            let answer = tokio::select! {
+                () = stop.cancelled() => return,
+                answer = worker.promote(&repository) => answer,
+            };
+            match answer {
                 // Our own push, or somebody else's, moved the head. A server that says so again and again at the same head is not hurried.
                 Answer::Moved if moved_from != worker.status.revision => {
                     moved_from.clone_from(&worker.status.revision);
                     break;
                 }
-                Answer::Moved => wake = wake.min(Instant::now() + FIRST_RETRY),
+                Answer::Moved => wake = wake.min(Instant::now() + pushes.failed(FIRST_RETRY, interval)),
                 Answer::Nothing(Some(again)) => {
                     let left = Duration::try_from(again.duration_since(Timestamp::now())).unwrap_or_default();
                     wake = wake.min(Instant::now() + left);
                 }
-                Answer::Nothing(None) => {}
+                Answer::Nothing(None) => pushes.succeeded(),
             }
             tokio::select! {
                 () = stop.cancelled() => return,
