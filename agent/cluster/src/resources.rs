@@ -14,7 +14,7 @@ use plumb_delivery::FIELD_MANAGER;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use crate::{Cluster, Error};
+use crate::{Cluster, Error, watch::backoff};
 
 /// What a watch of custom resources says.
 #[derive(Debug)]
@@ -47,20 +47,13 @@ where
     let client = cluster.client.clone();
     let api: Api<K> =
         namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
-    let backoff = backon::ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(10))
-        .with_jitter()
-        .without_max_times();
-    watcher(api, watcher::Config::default()).backoff(watcher::ExponentialBackoff::from(backoff)).map(
-        |event| match event {
-            Ok(Event::Init) => ResourceEvent::Restarted,
-            Ok(Event::Apply(resource) | Event::InitApply(resource)) => ResourceEvent::Changed(Box::new(resource)),
-            Ok(Event::Delete(resource)) => ResourceEvent::Deleted(Box::new(resource)),
-            Ok(Event::InitDone) => ResourceEvent::Synced,
-            Err(error) => ResourceEvent::Failed(format!("watching {}: {error}", K::plural(&()))),
-        },
-    )
+    watcher(api, watcher::Config::default()).backoff(backoff(Duration::from_millis(100))).map(|event| match event {
+        Ok(Event::Init) => ResourceEvent::Restarted,
+        Ok(Event::Apply(resource) | Event::InitApply(resource)) => ResourceEvent::Changed(Box::new(resource)),
+        Ok(Event::Delete(resource)) => ResourceEvent::Deleted(Box::new(resource)),
+        Ok(Event::InitDone) => ResourceEvent::Synced,
+        Err(error) => ResourceEvent::Failed(format!("watching {}: {error}", K::plural(&()))),
+    })
 }
 
 /// The data of a Secret; never shown.

@@ -150,20 +150,13 @@ impl KindWatch {
         if self.streaming {
             config = config.streaming_lists();
         }
-        let backoff = backon::ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(50))
-            .with_max_delay(Duration::from_secs(10))
-            .with_jitter()
-            .without_max_times();
+        let backoff = backoff(Duration::from_millis(50));
         if health::needs_status(&self.kind.group, &self.kind.kind) {
             let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
-            items(watcher(api, config).backoff(watcher::ExponentialBackoff::from(backoff)), whole)
+            items(watcher(api, config).backoff(backoff), whole)
         } else {
             let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(self.client.clone(), &self.resource);
-            items(watcher(api, config).backoff(watcher::ExponentialBackoff::from(backoff)), |partial| Item {
-                metadata: partial.metadata,
-                object: None,
-            })
+            items(watcher(api, config).backoff(backoff), partial)
         }
     }
 
@@ -213,14 +206,11 @@ impl KindWatch {
             [one] => ListParams::default().labels(&format!("{ENVIRONMENT_LABEL}={}", one.name)),
             _ => ListParams::default().labels(ENVIRONMENT_LABEL),
         };
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
         let listed = if health::needs_status(&self.kind.group, &self.kind.kind) {
-            let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
             api.list(&parameters).await.map(|list| list.items.into_iter().map(whole).collect::<Vec<_>>())
         } else {
-            let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
-            api.list_metadata(&parameters).await.map(|list| {
-                list.items.into_iter().map(|partial| Item { metadata: partial.metadata, object: None }).collect()
-            })
+            api.list_metadata(&parameters).await.map(|list| list.items.into_iter().map(partial).collect())
         };
         match listed {
             Ok(items) => {
@@ -246,6 +236,17 @@ fn whole(mut object: DynamicObject) -> Item {
     // The health rules read the object, and not who owns which of its fields.
     object.metadata.managed_fields = managed_fields;
     Item { metadata: object.metadata, object: value }
+}
+
+/// An object of which only the metadata was asked for.
+fn partial(object: PartialObjectMeta<DynamicObject>) -> Item {
+    Item { metadata: object.metadata, object: None }
+}
+
+/// Pauses between attempts to watch, from `first` to ten seconds.
+pub(crate) fn backoff(first: Duration) -> watcher::ExponentialBackoff {
+    let pauses = backon::ExponentialBuilder::default().with_min_delay(first).with_max_delay(Duration::from_secs(10));
+    pauses.with_jitter().without_max_times().into()
 }
 
 fn items<K: Send + 'static>(
