@@ -1,6 +1,7 @@
 //! Field specs: which fields of which kinds a filter changes.
 
 pub(crate) mod builtin;
+pub(crate) mod config;
 
 use crate::error::Fault;
 use crate::id::Gvk;

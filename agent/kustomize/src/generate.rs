@@ -7,8 +7,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 
 use crate::error::Fault;
-use crate::kustomization::Generator;
 use crate::kustomization::decode::{At, Problem};
+use crate::kustomization::generator::Generator;
 use crate::load::Loader;
 use crate::object::{Origin, Resource};
 use crate::tree::{Map, Tree};

@@ -16,6 +16,7 @@ mod parse;
 mod read_set;
 mod resources;
 mod schema;
+mod transformer;
 mod tree;
 
 pub use error::{Error, ErrorKind, Errors};
@@ -24,7 +25,7 @@ pub use object::{Object, Origin};
 pub use options::Options;
 pub use read_set::ReadSet;
 
-use accumulate::{Accumulator, Top};
+use accumulate::{Accumulated, Accumulator, Top};
 use load::{Found, Loader};
 
 /// What an overlay renders to, and what was read for it.
@@ -56,11 +57,12 @@ pub fn build(fs: &dyn Fs, path: &str, options: &Options) -> Result<Rendered, Err
     let directory = find_directory(&loader, path)?;
     let mut accumulator = Accumulator::new(&loader);
     let top = accumulator.top(&directory);
-    let (Some(Top { kustomization, mut resources }), true) = (top, accumulator.errors.is_empty()) else {
+    let (Some(Top { kustomization, accumulated }), true) = (top, accumulator.errors.is_empty()) else {
         return Err(Errors(accumulator.errors));
     };
+    let Accumulated { mut resources, config } = accumulated;
     filters::hash::apply(&mut resources);
-    filters::name_reference::apply(&mut resources).map_err(|fault| at(path, fault))?;
+    filters::name_reference::apply(&mut resources, &config.name_references).map_err(|fault| at(path, fault))?;
     filters::local_config::apply(&mut resources).map_err(|fault| at(path, fault))?;
     order::sort(&mut resources, kustomization.sort.as_ref().map(|sort| &sort.value));
     filters::clean_up::apply(&mut resources).map_err(|fault| at(path, fault))?;

@@ -1,42 +1,28 @@
 //! The field specs that kustomize has built in (its `builtinpluginconsts`), written as data.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::FieldSpec;
+use super::config::{Config, NameReference};
 use crate::id::Gvk;
 
-/// A kind that can be referred to by name, and the fields that do.
-#[derive(Debug)]
-pub(crate) struct NameReference {
-    pub(crate) target: Gvk,
-    pub(crate) referrers: Vec<FieldSpec>,
-}
-
-/// All built-in field specs.
-#[derive(Debug)]
-pub(crate) struct Builtin {
-    pub(crate) namespace: Vec<FieldSpec>,
-    pub(crate) common_labels: Vec<FieldSpec>,
-    pub(crate) template_labels: Vec<FieldSpec>,
-    pub(crate) claim_labels: Vec<FieldSpec>,
-    pub(crate) annotations: Vec<FieldSpec>,
-    pub(crate) images: Vec<FieldSpec>,
-    pub(crate) replicas: Vec<FieldSpec>,
-    pub(crate) name_references: Vec<NameReference>,
-}
-
 /// The built-in field specs, read once.
-pub(crate) fn builtin() -> &'static Builtin {
-    static BUILTIN: OnceLock<Builtin> = OnceLock::new();
-    BUILTIN.get_or_init(|| Builtin {
-        namespace: specs(NAMESPACE),
-        common_labels: [specs(SELECTORS), specs(TEMPLATE_LABELS), specs(CLAIM_LABELS)].concat(),
-        template_labels: specs(TEMPLATE_LABELS),
-        claim_labels: specs(CLAIM_LABELS),
-        annotations: specs(ANNOTATIONS),
-        images: specs(IMAGES),
-        replicas: specs(REPLICAS),
-        name_references: name_references(),
+pub(crate) fn builtin() -> &'static Arc<Config> {
+    static BUILTIN: OnceLock<Arc<Config>> = OnceLock::new();
+    BUILTIN.get_or_init(|| {
+        Arc::new(Config {
+            name_prefix: specs(NAME).into(),
+            name_suffix: specs(NAME).into(),
+            namespace: specs(NAMESPACE).into(),
+            common_labels: [specs(SELECTORS), specs(TEMPLATE_LABELS), specs(CLAIM_LABELS)].concat().into(),
+            labels: [].into(),
+            template_labels: specs(TEMPLATE_LABELS).into(),
+            claim_labels: specs(CLAIM_LABELS).into(),
+            annotations: specs(ANNOTATIONS).into(),
+            images: specs(IMAGES).into(),
+            replicas: specs(REPLICAS).into(),
+            name_references: name_references().into(),
+        })
     })
 }
 
@@ -54,6 +40,10 @@ fn gvk(kind: &str, group: &str, version: &str) -> Gvk {
     let part = |text: &str| if text == "-" { String::new() } else { text.to_owned() };
     Gvk { group: part(group), version: part(version), kind: part(kind) }
 }
+
+const NAME: &str = "
+- - - . metadata/name
+";
 
 const NAMESPACE: &str = "
 Namespace - - + metadata/name

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use super::labels::set_entries;
 use crate::error::Fault;
-use crate::fieldspec::builtin::builtin;
+use crate::fieldspec::FieldSpec;
 use crate::resources::Resources;
 
-pub(crate) fn apply(resources: &mut Resources, annotations: &BTreeMap<String, String>) -> Result<(), Fault> {
-    set_entries(resources, annotations, &builtin().annotations)
+pub(crate) fn apply(
+    resources: &mut Resources,
+    annotations: &BTreeMap<String, String>,
+    specs: &[FieldSpec],
+) -> Result<(), Fault> {
+    set_entries(resources, annotations, specs)
 }

@@ -3,13 +3,17 @@
 use regex::{Regex, RegexBuilder};
 
 use crate::error::Fault;
-use crate::fieldspec::Create;
-use crate::fieldspec::builtin::builtin;
+use crate::fieldspec::{Create, FieldSpec};
 use crate::kustomization::Image;
 use crate::resources::Resources;
 use crate::tree::Tree;
 
-pub(crate) fn apply(resources: &mut Resources, image: &Image, max_regex_bytes: usize) -> Result<(), Fault> {
+pub(crate) fn apply(
+    resources: &mut Resources,
+    image: &Image,
+    specs: &[FieldSpec],
+    max_regex_bytes: usize,
+) -> Result<(), Fault> {
     let Some(pattern) = pattern(&image.name, max_regex_bytes)? else { return Ok(()) };
     let mut update = |tree: &mut Tree| update(tree, image, &pattern);
     for resource in resources.iter_mut().filter(|resource| resource.kind() != "CustomResourceDefinition") {
@@ -17,7 +21,7 @@ pub(crate) fn apply(resources: &mut Resources, image: &Image, max_regex_bytes: u
         // Both passes run over the same fields, so kustomize adds a tagSuffix twice; that is its bug.
         in_containers(&mut resource.tree, &mut update)
             .map_err(|fault| Fault { kind: fault.kind, message: format!("{id}: {}", fault.message) })?;
-        for spec in &builtin().images {
+        for spec in specs {
             spec.visit(resource, Create::Nothing, &mut update)?;
         }
     }

@@ -3,29 +3,26 @@
 use std::collections::BTreeMap;
 
 use crate::error::Fault;
-use crate::fieldspec::builtin::builtin;
+use crate::fieldspec::config::Config;
 use crate::fieldspec::{Create, FieldSpec, merge_one};
 use crate::id::Gvk;
 use crate::kustomization::Labels;
 use crate::resources::Resources;
 use crate::tree::Tree;
 
-pub(crate) fn apply(resources: &mut Resources, labels: &Labels) -> Result<(), Fault> {
-    set_entries(resources, &labels.pairs, &specs(labels)?)
-}
-
 /// The fields that get the labels: those that the user lists, and those that the options stand for.
-fn specs(labels: &Labels) -> Result<Vec<FieldSpec>, Fault> {
+pub(crate) fn specs(labels: &Labels, config: &Config) -> Result<Vec<FieldSpec>, Fault> {
     let mut specs = labels.fields.clone();
     let mut add = |more: &[FieldSpec]| more.iter().try_for_each(|spec| merge_one(&mut specs, spec));
+    add(&config.labels)?;
     if labels.include_selectors {
-        add(&builtin().common_labels)?;
+        add(&config.common_labels)?;
     } else {
         if labels.include_templates {
-            add(&builtin().template_labels)?;
+            add(&config.template_labels)?;
         }
         if labels.include_claim_templates {
-            add(&builtin().claim_labels)?;
+            add(&config.claim_labels)?;
         }
         add(&[FieldSpec { selector: Gvk::default(), path: "metadata/labels".to_owned(), create: true }])?;
     }

@@ -1,8 +1,9 @@
 //! `namePrefix` and `nameSuffix`.
 
+use crate::error::Fault;
+use crate::fieldspec::{Create, FieldSpec};
 use crate::object::Resource;
 use crate::resources::Resources;
-use crate::tree::Tree;
 
 /// Which end of the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,26 +12,31 @@ pub(crate) enum Affix {
     Suffix,
 }
 
-pub(crate) fn apply(resources: &mut Resources, affix: Affix, text: &str) {
+pub(crate) fn apply(resources: &mut Resources, affix: Affix, text: &str, specs: &[FieldSpec]) -> Result<(), Fault> {
     if text.is_empty() {
-        return;
+        return Ok(());
     }
     for resource in resources.iter_mut().filter(|resource| !keeps_its_name(resource)) {
-        match affix {
-            Affix::Prefix => resource.prefixes.push(text.to_owned()),
-            Affix::Suffix => resource.suffixes.push(text.to_owned()),
-        }
-        resource.store_previous_name();
-        let name = resource.tree.as_mapping_mut().and_then(|map| map.get_mut("metadata"));
-        let name = name.and_then(Tree::as_mapping_mut).and_then(|metadata| metadata.get_mut("name"));
-        if let Some(name) = name {
-            let new = match affix {
-                Affix::Prefix => format!("{text}{}", name.text()),
-                Affix::Suffix => format!("{}{text}", name.text()),
-            };
-            name.set_text(new);
+        let original = resource.original_id().gvk;
+        for spec in specs.iter().filter(|spec| spec.applies_to(&original)) {
+            if spec.path == "metadata/name" {
+                match affix {
+                    Affix::Prefix => resource.prefixes.push(text.to_owned()),
+                    Affix::Suffix => resource.suffixes.push(text.to_owned()),
+                }
+                resource.store_previous_name();
+            }
+            spec.visit(resource, Create::Nothing, &mut |tree| {
+                let new = match affix {
+                    Affix::Prefix => format!("{text}{}", tree.text()),
+                    Affix::Suffix => format!("{}{text}", tree.text()),
+                };
+                tree.set_text(new);
+                Ok(())
+            })?;
         }
     }
+    Ok(())
 }
 
 /// The names of these kinds mean something to others: kustomize leaves them alone, by the kind that the object had first.

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::error::Fault;
-use crate::fieldspec::builtin::builtin;
+use crate::fieldspec::config::NameReference;
 use crate::fieldspec::{Create, FieldSpec};
 use crate::id::{Gvk, Id};
 use crate::object::{Resource, set_entry_text};
@@ -48,14 +48,14 @@ struct Reference<'a> {
     candidates: &'a Candidates,
 }
 
-pub(crate) fn apply(resources: &mut Resources) -> Result<(), Fault> {
+pub(crate) fn apply(resources: &mut Resources, references: &[NameReference]) -> Result<(), Fault> {
     let candidates = Candidates::new(resources);
     for resource in resources.iter_mut() {
         let original = resource.original_id();
         let prefixes = resource.prefixes.clone();
         let suffixes = resource.suffixes.clone();
         let referrer = Referrer::new(resource, &prefixes, &suffixes)?;
-        for target in &builtin().name_references {
+        for target in references {
             for spec in target.referrers.iter().filter(|spec| spec.applies_to(&original.gvk)) {
                 let reference =
                     Reference { referrer: &referrer, spec, target: &target.target, candidates: &candidates };

@@ -3,21 +3,20 @@
 use std::collections::HashSet;
 
 use crate::error::Fault;
-use crate::fieldspec::builtin::builtin;
 use crate::fieldspec::{Create, FieldSpec};
 use crate::id::Gvk;
 use crate::object::Resource;
 use crate::resources::Resources;
 use crate::tree::Tree;
 
-pub(crate) fn apply(resources: &mut Resources, namespace: &str) -> Result<(), Fault> {
+pub(crate) fn apply(resources: &mut Resources, namespace: &str, specs: &[FieldSpec]) -> Result<(), Fault> {
     if namespace.is_empty() {
         return Ok(());
     }
     let mut ids = HashSet::new();
     for resource in resources.iter_mut() {
         resource.store_previous_name();
-        set_namespace(resource, namespace)?;
+        set_namespace(resource, namespace, specs)?;
         let id = resource.id();
         if ids.contains(&id) {
             return Err(Fault::conflict(format!(
@@ -29,7 +28,7 @@ pub(crate) fn apply(resources: &mut Resources, namespace: &str) -> Result<(), Fa
     Ok(())
 }
 
-fn set_namespace(resource: &mut Resource, namespace: &str) -> Result<(), Fault> {
+fn set_namespace(resource: &mut Resource, namespace: &str, specs: &[FieldSpec]) -> Result<(), Fault> {
     let mut set = |tree: &mut Tree| match tree {
         Tree::Scalar(_) => {
             tree.assign(Tree::string(namespace));
@@ -46,7 +45,7 @@ fn set_namespace(resource: &mut Resource, namespace: &str) -> Result<(), Fault> 
         set_default_subjects(&mut resource.tree, namespace)?;
     }
     let core = resource.api_version() == "v1";
-    for spec in &builtin().namespace {
+    for spec in specs {
         // A Namespace object takes the name, but only the real one: other groups have a kind of that name too.
         if core || spec.path != "metadata/name" {
             spec.visit(resource, Create::Scalar, &mut set)?;

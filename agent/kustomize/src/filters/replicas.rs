@@ -1,16 +1,15 @@
 //! `replicas`: sets the number of replicas of workloads by name.
 
 use crate::error::Fault;
-use crate::fieldspec::Create;
-use crate::fieldspec::builtin::builtin;
+use crate::fieldspec::{Create, FieldSpec};
 use crate::id::Id;
 use crate::kustomization::Replica;
 use crate::resources::Resources;
 use crate::tree::Tree;
 
-pub(crate) fn apply(resources: &mut Resources, replica: &Replica) -> Result<(), Fault> {
+pub(crate) fn apply(resources: &mut Resources, replica: &Replica, specs: &[FieldSpec]) -> Result<(), Fault> {
     let mut found = false;
-    for spec in &builtin().replicas {
+    for spec in specs {
         let fits = |id: &Id| id.name == replica.name && spec.applies_to(&id.gvk);
         for resource in resources.iter_mut() {
             if fits(&resource.id()) || resource.previous_ids().any(|id| fits(&id)) {

@@ -15,6 +15,11 @@ pub(crate) struct At<T> {
 }
 
 impl<T> At<T> {
+    /// Another value in the same place.
+    pub(crate) fn with<U>(&self, value: U) -> At<U> {
+        At { line: self.line, field: self.field.clone(), value }
+    }
+
     pub(crate) fn problem(&self, fault: Fault) -> Problem {
         Problem { line: Some(self.line), field: Some(self.field.clone()), fault }
     }

@@ -1,0 +1,86 @@
+//! Transformers with their configuration: what a field of a kustomization asks for, ready to be applied.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::Fault;
+use crate::fieldspec::FieldSpec;
+use crate::filters::name_affix::Affix;
+use crate::filters::patch_json6902::Operations;
+use crate::filters::patch_strategic::Allow;
+use crate::filters::target::Matcher;
+use crate::filters::{
+    annotations, images, labels, name_affix, namespace, patch_json6902, patch_strategic, replacements, replicas,
+};
+use crate::kustomization::decode::{At, Problem};
+use crate::kustomization::replacement::Replacement;
+use crate::kustomization::{Image, Replica};
+use crate::object::Resource;
+use crate::options::Options;
+use crate::resources::Resources;
+
+/// One of kustomize's transformers; each is named as there.
+pub(crate) enum Transformer {
+    PatchStrategicMerge(Vec<At<Vec<Resource>>>),
+    Patch { patch: Patch, matcher: Option<Matcher>, allow: Allow },
+    Namespace { namespace: String, specs: Arc<[FieldSpec]> },
+    Affix { affix: Affix, text: String, specs: Arc<[FieldSpec]> },
+    Label { labels: BTreeMap<String, String>, specs: Arc<[FieldSpec]> },
+    Annotations { annotations: BTreeMap<String, String>, specs: Arc<[FieldSpec]> },
+    PatchJson6902 { operations: Operations, matcher: Matcher },
+    ReplicaCount { replica: Replica, specs: Arc<[FieldSpec]> },
+    ImageTag { image: Image, specs: Arc<[FieldSpec]> },
+    Replacement(Vec<At<Vec<Replacement>>>),
+}
+
+/// A patch that was read.
+pub(crate) enum Patch {
+    Strategic(Vec<Resource>),
+    Json(Operations),
+}
+
+impl At<Transformer> {
+    /// Changes the objects; says everything that is wrong.
+    pub(crate) fn apply(&self, resources: &mut Resources, options: &Options) -> Vec<Problem> {
+        let result = match &self.value {
+            Transformer::PatchStrategicMerge(entries) => {
+                return each(entries, |patch| patch_strategic::apply_by_name(resources, patch, Allow::default()));
+            }
+            Transformer::Replacement(entries) => {
+                let max_regex_bytes = options.max_regex_bytes;
+                return each(entries, |replacement| replacements::apply(resources, replacement, max_regex_bytes));
+            }
+            Transformer::Patch { patch: Patch::Strategic(patches), matcher, allow } => {
+                let results = patches.iter().map(|patch| match matcher {
+                    Some(matcher) => patch_strategic::apply_to_target(resources, matcher, patch, *allow),
+                    None => patch_strategic::apply_by_name(resources, patch, *allow),
+                });
+                return results.filter_map(Result::err).map(|fault| self.problem(fault)).collect();
+            }
+            Transformer::Patch { patch: Patch::Json(operations), matcher: Some(matcher), .. } => {
+                patch_json6902::apply(resources, matcher, operations, true)
+            }
+            // Only an empty JSON patch comes without a target.
+            Transformer::Patch { patch: Patch::Json(_), matcher: None, .. } => Ok(()),
+            Transformer::Namespace { namespace, specs } => namespace::apply(resources, namespace, specs),
+            Transformer::Affix { affix, text, specs } => name_affix::apply(resources, *affix, text, specs),
+            Transformer::Label { labels, specs } => labels::set_entries(resources, labels, specs),
+            Transformer::Annotations { annotations, specs } => annotations::apply(resources, annotations, specs),
+            Transformer::PatchJson6902 { operations, matcher } => {
+                patch_json6902::apply(resources, matcher, operations, false)
+            }
+            Transformer::ReplicaCount { replica, specs } => replicas::apply(resources, replica, specs),
+            Transformer::ImageTag { image, specs } => images::apply(resources, image, specs, options.max_regex_bytes),
+        };
+        result.err().map(|fault| self.problem(fault)).into_iter().collect()
+    }
+}
+
+fn each<T>(entries: &[At<Vec<T>>], mut apply: impl FnMut(&T) -> Result<(), Fault>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for entry in entries {
+        let faults = entry.value.iter().filter_map(|value| apply(value).err());
+        problems.extend(faults.map(|fault| entry.problem(fault)));
+    }
+    problems
+}
