@@ -213,8 +213,7 @@ fn no_binary_is_tracked() {
     let mut found = Vec::new();
     for file in files() {
         let bytes = std::fs::read(root().join(&file)).unwrap_or_default();
-        // Scenarios of the renderer hold binary files on purpose, small ones.
-        if bytes.len() > 1_048_576 || (bytes.contains(&0) && !file.contains("/tests/scenarios/")) {
+        if bytes.len() > 1_048_576 || bytes.contains(&0) {
             found.push(format!("{file}: {} bytes", bytes.len()));
         }
     }

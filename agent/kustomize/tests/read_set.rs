@@ -5,16 +5,24 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use plumb_kustomize::{Entry, Fs, MemoryFs, Options, Rendered, build};
 use proptest::prelude::*;
+use support::scenario::{Expected, Scenario};
 
-/// The scenarios with more than a few files, and some files that nothing refers to.
-fn scenario(index: usize) -> (MemoryFs, &'static str, Rendered) {
-    let scenarios = support::scenarios();
-    let path = &scenarios[index % scenarios.len()];
-    let mut fs = support::read(&path.join("input"));
-    let entry = support::entry(&fs);
+/// The scenarios that render.
+static SCENARIOS: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
+    let mut scenarios: Vec<Scenario> = support::scenarios().into_iter().map(|(_, scenario)| scenario).collect();
+    scenarios.retain(|scenario| matches!(scenario.expected, Expected::Printed(_)));
+    scenarios
+});
+
+/// One of the scenarios, and some files that nothing refers to.
+fn scenario(index: prop::sample::Index) -> (MemoryFs, &'static str, Rendered) {
+    let scenario = index.get(&SCENARIOS);
+    let mut fs = support::input(scenario);
+    let entry = scenario.entry();
     for stranger in ["README.md", "overlay/notes.txt", "base/unused.yaml", "elsewhere/kustomization.yaml"] {
         if !matches!(fs.lookup(stranger), Ok(Entry::File { .. })) {
             fs.insert(stranger, "kind: Nothing\n");
@@ -34,7 +42,7 @@ proptest! {
     /// A change outside of the set changes nothing, and the set says so.
     #[test]
     fn a_change_outside_renders_the_same(index in any::<prop::sample::Index>(), file in any::<prop::sample::Index>(), content in ".{0,40}") {
-        let (mut fs, entry, rendered) = scenario(index.index(1000));
+        let (mut fs, entry, rendered) = scenario(index);
         let outside: Vec<String> =
             fs.paths().filter(|path| !rendered.read.contains(path)).map(str::to_owned).collect();
         fs.insert(outside[file.index(outside.len())].clone(), content);
@@ -45,7 +53,7 @@ proptest! {
     /// A change of any file in the set is noticed, and so is its removal.
     #[test]
     fn a_change_inside_is_noticed(index in any::<prop::sample::Index>(), file in any::<prop::sample::Index>(), remove: bool) {
-        let (mut fs, _, rendered) = scenario(index.index(1000));
+        let (mut fs, _, rendered) = scenario(index);
         let inside: BTreeSet<String> = rendered.read.iter().filter(|(_, id)| id.is_some()).map(|(path, _)| path.to_owned()).collect();
         let path = inside.iter().nth(file.index(inside.len())).unwrap();
         if remove {
@@ -60,7 +68,7 @@ proptest! {
     /// A file that was looked for and missing is noticed when it comes to be.
     #[test]
     fn a_file_that_was_missing_is_noticed(index in any::<prop::sample::Index>(), file in any::<prop::sample::Index>()) {
-        let (mut fs, _, rendered) = scenario(index.index(1000));
+        let (mut fs, _, rendered) = scenario(index);
         let missing: Vec<&str> = rendered.read.iter().filter(|(_, id)| id.is_none()).map(|(path, _)| path).collect();
         fs.insert(missing[file.index(missing.len())], "");
         prop_assert!(!rendered.read.unchanged(&fs).unwrap());
