@@ -6,6 +6,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     dead_code,
     reason = "each test uses a part of this, and what can not be read fails the test"
 )]
