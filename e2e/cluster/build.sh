@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Builds what the local test cluster runs (etcd, the Kubernetes control plane, kubectl, KWOK) and the tools that
-# the tests compare with (kustomize, helm) from the Go module proxy into e2e/cluster/bin.
+# the tests compare with (kustomize, kustomize-oracle, helm) from the Go module proxy into e2e/cluster/bin.
 #
 #   e2e/cluster/build.sh                       everything
 #   e2e/cluster/build.sh controlplane kwok     these modules only
 #
-# Needs Go and nothing else. A module is built again when its go.mod or go.sum, its line in this file or the Go
-# version changed; else the call does nothing. Calls at the same time wait for each other.
+# Needs Go and nothing else. A module is built again when its go.mod, go.sum or source, its line in this file or the
+# Go version changed; else the call does nothing. Calls at the same time wait for each other.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -30,10 +30,11 @@ controlplane kubectl                 k8s.io/kubernetes/cmd/kubectl              
 kwok         kwok                    sigs.k8s.io/kwok/cmd/kwok                       2 minutes
 tools        kustomize               sigs.k8s.io/kustomize/kustomize/v5              30 seconds
 tools        helm                    helm.sh/helm/v4/cmd/helm                        2 minutes
+tools        kustomize-oracle        ./kustomize-oracle                              10 seconds
 "
 
 key_of() { # what the binaries of a module are made from
-    { cat "$here/$1/go.mod" "$here/$1/go.sum"; grep "^$1 " <<<"$targets"; echo "$kubernetes_flags"; go env GOVERSION GOOS GOARCH; } | sha256sum | cut -d ' ' -f 1
+    { find "$here/$1" -name '*.go' -o -name go.mod -o -name go.sum | LC_ALL=C sort | xargs cat; grep "^$1 " <<<"$targets"; echo "$kubernetes_flags"; go env GOVERSION GOOS GOARCH; } | sha256sum | cut -d ' ' -f 1
 }
 
 is_built() {
