@@ -17,7 +17,7 @@ pub use digest::Digest;
 pub use inventory::{Inventory, InventoryError};
 pub use live::{Drift, Live, Observation};
 pub use manifest::{
-    DIGEST_ANNOTATION, Desired, ENVIRONMENT_LABEL, ManifestError, Manifests, NAMESPACE_LABEL, Owner, prepare,
+    Body, DIGEST_ANNOTATION, Desired, ENVIRONMENT_LABEL, ManifestError, Manifests, NAMESPACE_LABEL, Owner, prepare,
 };
 pub use object::{GroupKind, ObjectId, Scope, split_api_version};
 pub use ownership::FIELD_MANAGER;

@@ -104,7 +104,7 @@ pub fn observe(
     if observation.applied.is_some_and(|applied| applied != desired.digest) && ownership.is_some() {
         return Some((live, None));
     }
-    let fields = ownership::missing(&desired.body, &observation.entries);
+    let fields = ownership::missing(&desired.body.value(), &observation.entries);
     if fields.is_empty() {
         live.agrees_with = (observation.applied == Some(desired.digest)).then_some(desired.digest);
         return Some((live, None));
@@ -157,7 +157,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::Wave;
+    use crate::{Body, Wave};
 
     fn desired(replicas: u32) -> Desired {
         let id = ObjectId {
@@ -167,7 +167,8 @@ mod tests {
             name: "web".into(),
         };
         let body = json!({"spec": {"replicas": replicas}});
-        Desired { id, api_version: "apps/v1".into(), digest: Digest::of_value(&body), body, wave: Wave::Workloads }
+        let digest = Digest::of_value(&body);
+        Desired { id, api_version: "apps/v1".into(), digest, body: Body::of(&body), wave: Wave::Workloads }
     }
 
     fn seen(version: u64, applied: &Desired, entries: Vec<FieldsEntry>) -> Observation {

@@ -1,5 +1,7 @@
 //! Rendered objects made ready to apply: checked, named, labelled, digested.
 
+mod body;
+
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -10,6 +12,8 @@ use crate::{
     object::{split_api_version, string_at},
     wave,
 };
+
+pub use body::Body;
 
 /// Label with the name of the Environment that owns an object.
 pub const ENVIRONMENT_LABEL: &str = "plumb.dev/environment";
@@ -37,7 +41,7 @@ pub struct Desired {
     /// Of the manifest with the labels of its owner.
     pub digest: Digest,
     /// What is sent: the manifest, its labels and the digest as an annotation.
-    pub body: Value,
+    pub body: Body,
     /// When it is applied.
     pub wave: Wave,
 }
@@ -179,7 +183,7 @@ fn prepare_one(
             });
         });
     }
-    Ok(Desired { wave: wave(&kind), id, api_version: api_version.to_owned(), digest, body })
+    Ok(Desired { wave: wave(&kind), id, api_version: api_version.to_owned(), digest, body: Body::of(&body) })
 }
 
 /// Moves `stringData` of a Secret to `data`, which the API server would do as well.
@@ -230,7 +234,7 @@ mod tests {
             });
         let mut out = String::new();
         for desired in manifests.objects.values() {
-            writeln!(out, "{} ({:?}): {}", desired.id, desired.wave, desired.body["metadata"]).unwrap();
+            writeln!(out, "{} ({:?}): {}", desired.id, desired.wave, desired.body.value()["metadata"]).unwrap();
         }
         for error in errors {
             writeln!(out, "error: {error}").unwrap();
@@ -257,7 +261,7 @@ mod tests {
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "b2xk", "b": "eA=="}, "stringData": {"a": "new"}});
         let owner = Owner { namespace: "plumb-system".into(), name: "dev".into() };
         let (manifests, _) = prepare([(&secret, "a.yaml")], &owner, |_, _| Some(Scope::Namespaced));
-        let body = &manifests.objects.values().next().unwrap().body;
+        let body = manifests.objects.values().next().unwrap().body.value();
         assert_eq!((&body["data"], body.get("stringData")), (&json!({"a": "bmV3", "b": "eA=="}), None));
     }
 

@@ -117,7 +117,7 @@ impl Survey {
     }
 
     fn add(&mut self, desired: &Desired, note: &'static str) {
-        self.changes.insert(desired.id.clone(), Change::Added { body: desired.body.clone(), note: Some(note) });
+        self.changes.insert(desired.id.clone(), Change::Added { body: desired.body.value(), note: Some(note) });
     }
 
     fn brings_namespace_of(&self, id: &ObjectId) -> bool {
