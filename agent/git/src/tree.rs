@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use git2::{ObjectType, Oid};
-use plumb_kustomize::{Entry, Fs, FsError};
+use plumb_kustomize::{Entry, Fs, FsError, Identity};
 
 use crate::history::find;
 use crate::repository::{Inner, Repository};
@@ -73,33 +73,36 @@ impl Tree {
 
     fn find(&self, path: &str) -> Result<Entry, Error> {
         self.inner.with(|handle| {
-            let (mut id, mut mode) = (self.root, DIRECTORY);
-            for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
-                if mode == SUBMODULE {
-                    return Err(submodule(path));
-                }
-                if mode != DIRECTORY {
-                    return Ok(Entry::Missing);
-                }
-                let tree = handle.find_tree(id)?;
-                let Some(entry) = tree.get_name_bytes(name.as_bytes()) else { return Ok(Entry::Missing) };
-                (id, mode) = (entry.id(), entry.filemode_raw());
+            let Some((id, mode)) = self.place(handle, path)? else { return Ok(Entry::Missing) };
+            if mode == DIRECTORY {
+                return Ok(Entry::Directory { id: id.to_string() });
             }
-            match mode {
-                DIRECTORY => Ok(Entry::Directory { id: id.to_string() }),
-                SUBMODULE => Err(submodule(path)),
-                _ => {
-                    let bytes = blob(handle, id, path, self.inner.limits.file_bytes)?;
-                    let id = id.to_string();
-                    if mode != LINK {
-                        return Ok(Entry::File { id, bytes });
-                    }
-                    let target = std::str::from_utf8(&bytes)
-                        .map_err(|_| wrong(path, "the target of this link is no UTF-8".into()))?;
-                    Ok(Entry::Symlink { id, target: target.to_owned() })
-                }
+            let bytes = blob(handle, id, path, self.inner.limits.file_bytes)?;
+            let id = id.to_string();
+            if mode != LINK {
+                return Ok(Entry::File { id, bytes });
             }
+            let target =
+                std::str::from_utf8(&bytes).map_err(|_| wrong(path, "the target of this link is no UTF-8".into()))?;
+            Ok(Entry::Symlink { id, target: target.to_owned() })
         })
+    }
+
+    /// The id and mode of what is at a path, from the directories alone.
+    fn place(&self, handle: &git2::Repository, path: &str) -> Result<Option<(Oid, i32)>, Error> {
+        let (mut id, mut mode) = (self.root, DIRECTORY);
+        for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
+            if mode != DIRECTORY {
+                return Ok(None);
+            }
+            let tree = handle.find_tree(id)?;
+            let Some(entry) = tree.get_name_bytes(name.as_bytes()) else { return Ok(None) };
+            (id, mode) = (entry.id(), entry.filemode_raw());
+            if mode == SUBMODULE {
+                return Err(submodule(path));
+            }
+        }
+        Ok(Some((id, mode)))
     }
 }
 
@@ -128,14 +131,26 @@ fn wrong(path: &str, message: String) -> Error {
 
 impl Fs for Tree {
     fn lookup(&self, path: &str) -> Result<Entry, FsError> {
-        self.find(path).map_err(|error| {
-            let message = match error {
-                Error::Path { message, .. } => message,
-                other => other.to_string(),
-            };
-            FsError { path: path.to_owned(), message }
+        self.find(path).map_err(|error| unreadable(path, error))
+    }
+
+    fn identify(&self, path: &str) -> Result<Identity, FsError> {
+        let found = self.inner.with(|handle| self.place(handle, path)).map_err(|error| unreadable(path, error))?;
+        Ok(match found {
+            None => Identity::Missing,
+            Some((id, DIRECTORY)) => Identity::Directory(id.to_string()),
+            Some((id, LINK)) => Identity::Symlink(id.to_string()),
+            Some((id, _)) => Identity::File(id.to_string()),
         })
     }
+}
+
+fn unreadable(path: &str, error: Error) -> FsError {
+    let message = match error {
+        Error::Path { message, .. } => message,
+        other => other.to_string(),
+    };
+    FsError { path: path.to_owned(), message }
 }
 
 #[cfg(test)]
@@ -154,6 +169,14 @@ mod tests {
             Err(error) => error.to_string(),
         };
         expected.assert_eq(&line);
+        let identified = match (tree.identify(path), tree.lookup(path)) {
+            (Ok(Identity::File(id)), Ok(Entry::File { id: found, .. }))
+            | (Ok(Identity::Directory(id)), Ok(Entry::Directory { id: found }))
+            | (Ok(Identity::Symlink(id)), Ok(Entry::Symlink { id: found, .. })) => id == found,
+            (Ok(Identity::Missing), Ok(Entry::Missing)) => true,
+            _ => false,
+        };
+        assert!(identified, "{path}: {:?}", tree.identify(path));
     }
 
     fn remote_with_everything() -> (Remote, Tree) {
@@ -187,6 +210,7 @@ mod tests {
         let submodule = r#"can not read "sub": this is a git submodule, whose files are not in this repository; commit the files themselves"#;
         assert_eq!(tree.lookup("sub").unwrap_err().to_string(), submodule);
         assert!(tree.lookup("sub/kustomization.yaml").is_err());
+        assert_eq!(tree.identify("sub").unwrap_err().to_string(), submodule);
         assert!(matches!(tree.lookup("").unwrap(), Entry::Directory { id } if id == tree.id()));
     }
 
@@ -208,7 +232,9 @@ mod tests {
         let id = remote.push(&[("large", &"x".repeat(1_000))], "large");
         let repository = remote.open().with_limits(Limits { file_bytes: 999, ..Limits::default() });
         repository.fetch("main").unwrap();
-        let error = repository.tree(&id).unwrap().read("large").unwrap_err();
+        let tree = repository.tree(&id).unwrap();
+        assert!(matches!(tree.identify("large"), Ok(Identity::File(_))), "its id is known without reading it");
+        let error = tree.read("large").unwrap_err();
         let expected =
             r#""large": the file has 1000 bytes, and at most 999 are read; keep large files out of the overlays"#;
         assert_eq!(error.to_string(), expected);

@@ -16,6 +16,33 @@ pub trait Fs {
     /// # Errors
     /// When the tree can not be read. A path that does not exist is no error but [`Entry::Missing`].
     fn lookup(&self, path: &str) -> Result<Entry, FsError>;
+
+    /// What is at `path`, without its content. A tree that knows ids without reading files does well to say so here, since
+    /// [`ReadSet::unchanged`](crate::ReadSet::unchanged) asks nothing else.
+    ///
+    /// # Errors
+    /// As for [`Fs::lookup`].
+    fn identify(&self, path: &str) -> Result<Identity, FsError> {
+        Ok(match self.lookup(path)? {
+            Entry::File { id, .. } => Identity::File(id),
+            Entry::Directory { id } => Identity::Directory(id),
+            Entry::Symlink { id, .. } => Identity::Symlink(id),
+            Entry::Missing => Identity::Missing,
+        })
+    }
+}
+
+/// What [`Fs::identify`] finds: the ids of an [`Entry`] alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// A file with this id.
+    File(String),
+    /// A directory with this id.
+    Directory(String),
+    /// A symbolic link with this id.
+    Symlink(String),
+    /// Nothing is there.
+    Missing,
 }
 
 /// What [`Fs::lookup`] finds.

@@ -20,7 +20,7 @@ mod transformer;
 mod tree;
 
 pub use error::{Error, ErrorKind, Errors};
-pub use fs::{Entry, Fs, FsError, MemoryFs};
+pub use fs::{Entry, Fs, FsError, Identity, MemoryFs};
 pub use object::{Object, Origin};
 pub use options::Options;
 pub use read_set::ReadSet;

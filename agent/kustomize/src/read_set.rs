@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fs::{Entry, Fs, FsError};
+use crate::fs::{Fs, FsError, Identity};
 
 /// Each path that a render looked up, with the id that it found there; `None` where it looked and found nothing.
 ///
@@ -19,11 +19,11 @@ impl ReadSet {
     /// When `fs` can not be read.
     pub fn unchanged(&self, fs: &dyn Fs) -> Result<bool, FsError> {
         for (path, id) in &self.0 {
-            let now = match fs.lookup(path)? {
-                Entry::File { id, .. } => Some(id),
-                Entry::Symlink { id, .. } => Some(symlink_id(&id)),
-                Entry::Missing => None,
-                Entry::Directory { .. } => return Ok(false),
+            let now = match fs.identify(path)? {
+                Identity::File(id) => Some(id),
+                Identity::Symlink(id) => Some(symlink_id(&id)),
+                Identity::Missing => None,
+                Identity::Directory(_) => return Ok(false),
             };
             if now != *id {
                 return Ok(false);

@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use plumb_kustomize::{Entry, Fs, MemoryFs, Options, Rendered, build};
+use plumb_kustomize::{Entry, Fs, FsError, Identity, MemoryFs, Options, Rendered, build};
 use proptest::prelude::*;
 use support::scenario::{Expected, Scenario};
 
@@ -83,4 +83,19 @@ fn a_link_that_becomes_a_file_with_the_same_id_is_noticed() {
     assert!(rendered.read.unchanged(&fs).unwrap());
     fs.insert("kustomization.yaml", "real/kustomization.yaml");
     assert!(!rendered.read.unchanged(&fs).unwrap());
+}
+
+#[test]
+fn nothing_is_read_to_see_that_nothing_changed() {
+    struct Ids(MemoryFs);
+    impl Fs for Ids {
+        fn lookup(&self, path: &str) -> Result<Entry, FsError> {
+            Err(FsError { path: path.to_owned(), message: "content is not wanted".to_owned() })
+        }
+        fn identify(&self, path: &str) -> Result<Identity, FsError> {
+            self.0.identify(path)
+        }
+    }
+    let (fs, _, rendered) = scenario(0);
+    assert!(rendered.read.unchanged(&Ids(fs)).unwrap());
 }
