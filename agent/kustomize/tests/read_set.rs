@@ -96,6 +96,7 @@ fn nothing_is_read_to_see_that_nothing_changed() {
             self.0.identify(path)
         }
     }
-    let (fs, _, rendered) = scenario(0);
+    let fs = MemoryFs::from([("kustomization.yaml", "configMapGenerator: [{name: app, files: [a]}]\n"), ("a", "1")]);
+    let rendered = build(&fs, "", &Options::default()).unwrap();
     assert!(rendered.read.unchanged(&Ids(fs)).unwrap());
 }
