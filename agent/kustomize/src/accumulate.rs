@@ -1,5 +1,6 @@
 //! Works through kustomizations: resources, generators, components, then the transformers, and the bases before the overlay.
 
+mod configuration;
 mod patches;
 mod resources;
 mod transformers;
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use plumb_yaml::Schema;
 
 use crate::error::{Error, Fault};
-use crate::fieldspec::builtin::builtin;
 use crate::fieldspec::config::Config;
 use crate::generate::generate;
 use crate::kustomization::Kustomization;
@@ -44,7 +44,7 @@ pub(crate) struct Accumulated {
 
 impl Default for Accumulated {
     fn default() -> Self {
-        Self { resources: Resources::default(), config: Arc::clone(builtin()) }
+        Self { resources: Resources::default(), config: Arc::clone(Config::empty()) }
     }
 }
 
@@ -136,6 +136,7 @@ impl<'a> Accumulator<'a> {
         for entry in &layer.kustomization.resources {
             self.resource(layer, entry, &mut accumulated);
         }
+        accumulated.config = self.configured(layer, &accumulated.config)?;
         for generator in &layer.kustomization.generators {
             match generate(self.loader, layer.directory, &layer.file, generator) {
                 Ok(resource) => {

@@ -107,6 +107,10 @@ fn visit(
     if name.is_empty() {
         return Err(Fault::conflict("the path of a field spec has an empty part"));
     }
+    if name.bytes().all(|byte| byte.is_ascii_digit()) || name == "-" {
+        // kustomize takes it for an index of a list, where lists have been gone into already.
+        return Err(Fault::conflict(format!("expected a list around {name}, found a map")));
+    }
     // A part that is said to be a list is never created.
     let may_create = create != Create::Nothing && name.len() == part.len();
     let new = || match create {

@@ -1,5 +1,6 @@
 //! The kustomization file, typed.
 
+pub(crate) mod configuration;
 pub(crate) mod decode;
 pub(crate) mod generator;
 pub(crate) mod replacement;
@@ -21,6 +22,7 @@ pub(crate) struct Kustomization {
     pub(crate) is_component: bool,
     pub(crate) resources: Vec<At<String>>,
     pub(crate) components: Vec<At<String>>,
+    pub(crate) configurations: Vec<At<String>>,
     pub(crate) generators: Vec<At<Generator>>,
     pub(crate) patches_strategic_merge: Vec<At<String>>,
     pub(crate) patches: Vec<At<Patch>>,
@@ -60,10 +62,26 @@ pub(crate) struct Target {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Labels {
     pub(crate) pairs: BTreeMap<String, String>,
-    pub(crate) include_selectors: bool,
-    pub(crate) include_templates: bool,
-    pub(crate) include_claim_templates: bool,
+    pub(crate) include: Include,
     pub(crate) fields: Vec<FieldSpec>,
+}
+
+/// Which fields get labels, besides those that an entry lists.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Include {
+    /// Those of `commonLabels`, and nothing else.
+    Common,
+    Selectors,
+    Metadata {
+        templates: bool,
+        claim_templates: bool,
+    },
+}
+
+impl Default for Include {
+    fn default() -> Self {
+        Self::Metadata { templates: false, claim_templates: false }
+    }
 }
 
 /// An entry of `images`.
@@ -130,7 +148,6 @@ const FIELDS: &[&str] = &[
 /// What kustomize has and this renderer has not, yet.
 const UNSUPPORTED: &[&str] = &[
     "buildMetadata",
-    "configurations",
     "crds",
     "generators",
     "helmChartInflationGenerator",
@@ -189,13 +206,14 @@ impl Decoder {
         let mut labels = self.list(fields.get("labels"), "labels", Self::labels);
         if let Some(node) = fields.get("commonLabels") {
             let pairs = self.string_map(node, "commonLabels");
-            let value = Labels { pairs, include_selectors: true, ..Labels::default() };
+            let value = Labels { pairs, include: Include::Common, fields: Vec::new() };
             labels.push(At { line: node.line, field: "commonLabels".to_owned(), value });
         }
         Kustomization {
             is_component,
             resources,
             components: self.strings(fields.get("components"), "components"),
+            configurations: self.strings(fields.get("configurations"), "configurations"),
             generators: self.generators(&fields),
             patches_strategic_merge: self.strings(fields.get("patchesStrategicMerge"), "patchesStrategicMerge"),
             patches: self.list(fields.get("patches"), "patches", Self::patch),
@@ -287,20 +305,13 @@ impl Decoder {
     fn labels(&mut self, node: &Node, path: &str) -> Labels {
         let known = &["pairs", "includeSelectors", "includeTemplates", "includeVolumeClaimTemplates", "fields"];
         let fields = self.fields(node, path, known);
-        let specs = self.list(fields.get("fields"), &dotted(path, "fields"), |decoder, node, path| {
-            let fields = decoder.fields(node, path, &["group", "version", "kind", "path", "create"]);
-            FieldSpec {
-                selector: decoder.gvk(&fields, path),
-                path: decoder.text_of(&fields, path, "path"),
-                create: decoder.bool_of(&fields, path, "create"),
-            }
-        });
+        let selectors = self.bool_of(&fields, path, "includeSelectors");
+        let templates = self.bool_of(&fields, path, "includeTemplates");
+        let claim_templates = self.bool_of(&fields, path, "includeVolumeClaimTemplates");
         Labels {
             pairs: fields.get("pairs").map(|node| self.string_map(node, &dotted(path, "pairs"))).unwrap_or_default(),
-            include_selectors: self.bool_of(&fields, path, "includeSelectors"),
-            include_templates: self.bool_of(&fields, path, "includeTemplates"),
-            include_claim_templates: self.bool_of(&fields, path, "includeVolumeClaimTemplates"),
-            fields: specs.into_iter().map(|spec| spec.value).collect(),
+            include: if selectors { Include::Selectors } else { Include::Metadata { templates, claim_templates } },
+            fields: self.field_specs(&fields, path, "fields", Self::text_of),
         }
     }
 

@@ -47,6 +47,11 @@ pub(crate) fn sort(resources: &mut Resources, sort: Option<&Sort>) {
     }
 }
 
+/// The place of a kind among kinds, which kustomize sorts field specs by.
+pub(crate) fn of_kind(gvk: &Gvk) -> (isize, String) {
+    (rank(&gvk.kind, FIRST, LAST), group_version_kind(gvk))
+}
+
 struct Key {
     rank: isize,
     gvk: Gvk,
@@ -65,14 +70,23 @@ fn legacy(resources: &mut Resources, first: &[&str], last: &[&str]) {
 
 fn key(resource: &Resource, first: &[&str], last: &[&str]) -> Key {
     let gvk = resource.gvk();
-    // A kind in both lists counts as one of the last, and of a kind listed twice the later place counts.
-    let place = |list: &[&str]| list.iter().rposition(|kind| *kind == gvk.kind).and_then(|at| isize::try_from(at).ok());
-    let count = isize::try_from(first.len()).unwrap_or(isize::MAX);
-    let rank = place(last).map(|at| at + 1).or_else(|| place(first).map(|at| at - count)).unwrap_or(0);
-    let or = |text: &str, none: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
-    let group_version_kind = format!("{}_{}_{}", or(&gvk.group, "~G"), or(&gvk.version, "~V"), or(&gvk.kind, "~K"));
     let rest = format!("{}|{}", or(resource.namespace(), "~X"), or(resource.name(), "~N"));
-    Key { rank, gvk, group_version_kind, rest }
+    Key { rank: rank(&gvk.kind, first, last), group_version_kind: group_version_kind(&gvk), gvk, rest }
+}
+
+fn rank(kind: &str, first: &[&str], last: &[&str]) -> isize {
+    // A kind in both lists counts as one of the last, and of a kind listed twice the later place counts.
+    let place = |list: &[&str]| list.iter().rposition(|other| *other == kind).and_then(|at| isize::try_from(at).ok());
+    let count = isize::try_from(first.len()).unwrap_or(isize::MAX);
+    place(last).map(|at| at + 1).or_else(|| place(first).map(|at| at - count)).unwrap_or(0)
+}
+
+fn group_version_kind(gvk: &Gvk) -> String {
+    format!("{}_{}_{}", or(&gvk.group, "~G"), or(&gvk.version, "~V"), or(&gvk.kind, "~K"))
+}
+
+fn or<'a>(text: &'a str, none: &'a str) -> &'a str {
+    if text.is_empty() { none } else { text }
 }
 
 fn compare(a: &Key, b: &Key) -> Ordering {

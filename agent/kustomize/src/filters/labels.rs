@@ -6,7 +6,7 @@ use crate::error::Fault;
 use crate::fieldspec::config::Config;
 use crate::fieldspec::{Create, FieldSpec, merge_one};
 use crate::id::Gvk;
-use crate::kustomization::Labels;
+use crate::kustomization::{Include, Labels};
 use crate::resources::Resources;
 use crate::tree::Tree;
 
@@ -14,17 +14,22 @@ use crate::tree::Tree;
 pub(crate) fn specs(labels: &Labels, config: &Config) -> Result<Vec<FieldSpec>, Fault> {
     let mut specs = labels.fields.clone();
     let mut add = |more: &[FieldSpec]| more.iter().try_for_each(|spec| merge_one(&mut specs, spec));
-    add(&config.labels)?;
-    if labels.include_selectors {
-        add(&config.common_labels)?;
-    } else {
-        if labels.include_templates {
-            add(&config.template_labels)?;
+    match labels.include {
+        Include::Common => add(&config.common_labels)?,
+        Include::Selectors => {
+            add(&config.labels)?;
+            add(&config.common_labels)?;
         }
-        if labels.include_claim_templates {
-            add(&config.claim_labels)?;
+        Include::Metadata { templates, claim_templates } => {
+            add(&config.labels)?;
+            if templates {
+                add(&config.template_labels)?;
+            }
+            if claim_templates {
+                add(&config.claim_labels)?;
+            }
+            add(&[FieldSpec { selector: Gvk::default(), path: "metadata/labels".to_owned(), create: true }])?;
         }
-        add(&[FieldSpec { selector: Gvk::default(), path: "metadata/labels".to_owned(), create: true }])?;
     }
     Ok(specs)
 }

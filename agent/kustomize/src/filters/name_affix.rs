@@ -4,6 +4,7 @@ use crate::error::Fault;
 use crate::fieldspec::{Create, FieldSpec};
 use crate::object::Resource;
 use crate::resources::Resources;
+use crate::tree::Tree;
 
 /// Which end of the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,10 @@ pub(crate) fn apply(resources: &mut Resources, affix: Affix, text: &str, specs: 
                 }
                 resource.store_previous_name();
             }
-            spec.visit(resource, Create::Nothing, &mut |tree| {
+            spec.visit(resource, Create::Scalar, &mut |tree| {
+                if !matches!(tree, Tree::Scalar(_)) {
+                    return Err(Fault::conflict(format!("expected a string, found {}", tree.describe())));
+                }
                 let new = match affix {
                     Affix::Prefix => format!("{text}{}", tree.text()),
                     Affix::Suffix => format!("{}{text}", tree.text()),

@@ -41,13 +41,21 @@ fn set_namespace(resource: &mut Resource, namespace: &str, specs: &[FieldSpec]) 
         let path = "metadata/namespace".to_owned();
         FieldSpec { selector: Gvk::default(), path, create: true }.visit(resource, Create::Scalar, &mut set)?;
     }
-    if matches!(gvk.kind.as_str(), "RoleBinding" | "ClusterRoleBinding") {
+    let binds = |kind: &str| matches!(kind, "RoleBinding" | "ClusterRoleBinding");
+    if binds(&gvk.kind) {
         set_default_subjects(&mut resource.tree, namespace)?;
     }
     let core = resource.api_version() == "v1";
     for spec in specs {
-        // A Namespace object takes the name, but only the real one: other groups have a kind of that name too.
-        if core || spec.path != "metadata/name" {
+        let fits = match spec.path.as_str() {
+            // Set above, with more care than a field spec takes.
+            "metadata/namespace" => false,
+            "subjects/namespace" => !(binds(&gvk.kind) && binds(&spec.selector.kind)),
+            // A Namespace object takes the name, but only the real one: other groups have a kind of that name too.
+            "metadata/name" => core,
+            _ => true,
+        };
+        if fits {
             spec.visit(resource, Create::Scalar, &mut set)?;
         }
     }
