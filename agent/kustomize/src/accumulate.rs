@@ -15,6 +15,7 @@ use crate::generate::generate;
 use crate::kustomization::Kustomization;
 use crate::kustomization::decode::{At, Problem};
 use crate::load::Loader;
+use crate::object::Resource;
 use crate::parse::{self, FileFault};
 use crate::resources::Resources;
 
@@ -92,6 +93,21 @@ impl<'a> Accumulator<'a> {
 
     fn noted_file<T>(&mut self, layer: &Layer<'_>, file: &str, result: Result<T, FileFault>) -> Option<T> {
         result.map_err(|FileFault { line, fault }| self.error(layer.chain, file, line, None, fault)).ok()
+    }
+
+    fn noted_objects(
+        &mut self,
+        layer: &Layer<'_>,
+        file: &str,
+        result: Result<Vec<Resource>, Vec<FileFault>>,
+    ) -> Option<Vec<Resource>> {
+        result
+            .map_err(|faults| {
+                for FileFault { line, fault } in faults {
+                    self.error(layer.chain, file, line, None, fault);
+                }
+            })
+            .ok()
     }
 
     /// Reads the kustomization file of a directory.

@@ -97,18 +97,25 @@ impl<'a> Loader<'a> {
                 Ok((real, bytes))
             }
             Found::Directory { .. } => Err(Fault::path(format!("{path} is a directory, expected a file"))),
-            Found::Missing { .. } => Err(Fault::path(format!("{path} does not exist"))),
+            Found::Missing { path: real } => Err(missing(directory, path, &real, "")),
         }
     }
 
     /// Reads the kustomization file of a directory.
     pub(crate) fn kustomization(&self, directory: &str) -> Result<(String, Arc<[u8]>), Fault> {
         let mut found = Vec::new();
+        let mut outside = None;
         for name in KUSTOMIZATION_FILES {
-            if let Found::File { path, bytes } = self.find(directory, name)? {
-                let path = if is_below(&path, directory) { path } else { join(directory, name)? };
-                found.push((path, bytes));
+            match self.find(directory, name)? {
+                Found::File { path, bytes } if is_below(&path, directory) => found.push((path, bytes)),
+                Found::File { path, .. } => outside = Some((name, path)),
+                Found::Directory { .. } | Found::Missing { .. } => {}
             }
+        }
+        if let (Some((name, path)), true) = (outside, found.is_empty()) {
+            return Err(Fault::path(format!(
+                "{name} is a symbolic link to {path}, which lies outside of the directory; put the file itself there"
+            )));
         }
         match found.len() {
             0 => Err(Fault::path(format!(
@@ -143,6 +150,15 @@ pub(crate) fn is_below(path: &str, directory: &str) -> bool {
 /// A directory for a message.
 pub(crate) fn display(directory: &str) -> &str {
     if directory.is_empty() { "the root of the repository" } else { directory }
+}
+
+/// Says that a path leads to nothing, and where it leads to if a symbolic link is on the way.
+pub(crate) fn missing(directory: &str, written: &str, real: &str, expected: &str) -> Fault {
+    let message = match join(directory, written) {
+        Ok(path) if path != real => format!("{path} leads through a symbolic link to {real}, which does not exist"),
+        _ => format!("{real} does not exist"),
+    };
+    Fault::path(format!("{message}{expected}"))
 }
 
 /// Joins a path to a directory and normalises it; it must stay inside the tree.

@@ -1,5 +1,7 @@
 //! Objects: what a render gives, and what filters work on.
 
+use std::fmt;
+
 use plumb_yaml::Value;
 
 use crate::error::Fault;
@@ -22,6 +24,13 @@ pub struct Origin {
     pub file: String,
     /// The line where the object starts, from 1, when it is known.
     pub line: Option<u32>,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        self.line.map_or(Ok(()), |line| write!(f, ":{line}"))
+    }
 }
 
 /// What a generator does when its object exists already.
@@ -183,15 +192,40 @@ impl Resource {
     /// Checks what kustomize demands of an object: a kind, and a name unless the kind ends in `List`.
     pub(crate) fn validate(&self) -> Result<(), Fault> {
         if self.tree.as_mapping().is_none() {
-            return Err(Fault::syntax(format!("an object must be a map, this is {}", self.tree.describe())));
+            let message = format!(
+                "expected an object, which is a map with apiVersion, kind and metadata.name, found {}",
+                self.tree.describe()
+            );
+            return Err(Fault::syntax(message));
         }
         if self.kind().is_empty() {
             return Err(Fault::syntax("the object has no kind; each object needs apiVersion, kind and metadata.name"));
         }
         if !self.kind().ends_with("List") && self.name().is_empty() {
-            return Err(Fault::syntax(format!("the {} has no metadata.name; each object needs a name", self.kind())));
+            return Err(Fault::syntax(format!(
+                "the {} {}; each object needs a name",
+                self.kind(),
+                self.lack_of_name()
+            )));
         }
         Ok(())
+    }
+
+    /// Why an object without a name has none.
+    fn lack_of_name(&self) -> String {
+        let Some(metadata) = self.tree.get("metadata").filter(|metadata| !metadata.is_null()) else {
+            return "has no metadata.name".to_owned();
+        };
+        match metadata.get("name") {
+            _ if metadata.as_mapping().is_none() => format!("has {} for metadata, expected a map", metadata.describe()),
+            Some(Tree::Mapping(_) | Tree::Sequence(_)) => "has a metadata.name that is no text".to_owned(),
+            Some(name) if !name.is_null() => "has an empty metadata.name".to_owned(),
+            _ if metadata.get("generateName").is_some() => {
+                "has metadata.generateName but no metadata.name, and objects of a kustomization are told apart by it"
+                    .to_owned()
+            }
+            _ => "has no metadata.name".to_owned(),
+        }
     }
 }
 

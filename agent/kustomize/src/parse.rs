@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use plumb_yaml::{Limits, Node, Schema};
+use plumb_yaml::{Data, Limits, Node, Schema};
 
 use crate::error::{ErrorKind, Fault};
 use crate::object::{Origin, Resource};
@@ -36,46 +36,61 @@ pub(crate) fn documents(bytes: &[u8], schema: Schema, options: &Options) -> Resu
     Ok(plumb_yaml::parse(bytes, schema, &Limits::default())?)
 }
 
-/// Reads the objects of a file; a list is replaced by its items, and an empty document is nothing.
-pub(crate) fn resources(bytes: &[u8], file: &str, options: &Options) -> Result<Vec<Resource>, FileFault> {
-    let nodes = documents(bytes, Schema::Resource, options)?;
+/// Reads the objects of a file, or says everything that is wrong with them; a list is replaced by its items, and an empty
+/// document is nothing.
+pub(crate) fn resources(bytes: &[u8], file: &str, options: &Options) -> Result<Vec<Resource>, Vec<FileFault>> {
+    let nodes = documents(bytes, Schema::Resource, options).map_err(|fault| vec![fault])?;
     let text = String::from_utf8_lossy(bytes);
     let source = Source::new(&text);
     let mut queue = VecDeque::new();
+    let mut faults = Vec::new();
     let alone = nodes.len() == 1;
     for node in &nodes {
-        let line = node.line;
-        let at = |fault| FileFault { line: Some(line), fault };
-        let tree = Tree::from_node(node, &source).map_err(at)?;
+        let tree = match Tree::from_node(node, &source) {
+            Ok(tree) => tree,
+            Err(fault) => {
+                faults.push(FileFault { line: Some(node.line), fault });
+                continue;
+            }
+        };
         // The reader of kustomize unwraps a lone list before anything else; then even an item that is a list again counts.
         let wrapped = alone && matches!(kind(&tree), "List" | "ResourceList");
         match tree {
             Tree::Mapping(mut map) if wrapped && map.contains_key("items") => {
                 if let Some(Tree::Sequence(items)) = map.remove("items") {
-                    queue.extend(items.into_iter().map(|item| (item, line)));
+                    queue.extend(with_nodes(items, node));
                 }
             }
-            tree => queue.push_back((tree, line)),
+            tree => queue.push_back((tree, node)),
         }
     }
     let mut found = Vec::new();
-    while let Some((tree, line)) = queue.pop_front() {
-        let at = |fault| FileFault { line: Some(line), fault };
+    while let Some((tree, node)) = queue.pop_front() {
         if tree.is_empty() {
             continue;
         }
-        let resource = Resource::new(tree, Origin { file: file.to_owned(), line: Some(line) });
-        resource.validate().map_err(at)?;
+        let at = |fault| FileFault { line: Some(node.line), fault };
         if found.len() + queue.len() >= options.max_objects {
-            return Err(at(Fault { kind: ErrorKind::Limit, message: too_many(options) }));
+            return Err(vec![at(Fault { kind: ErrorKind::Limit, message: too_many(options) })]);
         }
-        match items_of_list(&resource.tree).map_err(at)? {
+        let resource = Resource::new(tree, Origin { file: file.to_owned(), line: Some(node.line) });
+        match resource.validate().and_then(|()| items_of_list(&resource.tree)) {
             // kustomize puts the items behind whatever follows in the file.
-            Some(items) => queue.extend(items.into_iter().map(|item| (item, line))),
-            None => found.push(resource),
+            Ok(Some(items)) => queue.extend(with_nodes(items, node)),
+            Ok(None) => found.push(resource),
+            Err(fault) => faults.push(at(fault)),
         }
     }
-    Ok(found)
+    if faults.is_empty() { Ok(found) } else { Err(faults) }
+}
+
+/// The items of a list, each with the node that says on which line it stands.
+fn with_nodes(items: Vec<Tree>, list: &Node) -> impl Iterator<Item = (Tree, &Node)> {
+    let nodes = match list.get("items").map(|items| &items.data) {
+        Some(Data::Sequence(nodes)) => nodes.as_slice(),
+        _ => &[],
+    };
+    items.into_iter().enumerate().map(move |(index, item)| (item, nodes.get(index).unwrap_or(list)))
 }
 
 pub(crate) fn too_many(options: &Options) -> String {

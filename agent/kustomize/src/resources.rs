@@ -52,11 +52,17 @@ impl Resources {
         let id = resource.id();
         if ids.contains(&id) {
             let first = self.list.iter().find(|other| other.id() == id);
-            let at = first.map(|other| other.origin.file.as_str()).unwrap_or_default();
-            return Err(Fault::conflict(format!(
-                "{id} is there twice: in {at} and in {}; remove one of the two or give it another name",
-                resource.origin.file
-            )));
+            let message = match first.map(|other| &other.origin) {
+                Some(origin) if *origin == resource.origin => format!(
+                    "{id} is there twice: {origin} is reached in two ways; list it once, or tell the two apart by namePrefix, nameSuffix or namespace"
+                ),
+                Some(origin) => format!(
+                    "{id} is there twice: in {origin} and in {}; remove one of the two or give it another name",
+                    resource.origin
+                ),
+                None => format!("{id} is there twice"),
+            };
+            return Err(Fault::conflict(message));
         }
         ids.insert(id);
         self.list.push(resource);

@@ -269,14 +269,14 @@ fn objects() {
             ("app/b.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: default}\n"),
         ],
         expect![[r#"
-            app/kustomization.yaml:1: resources[1]: v1 Pod "a" in namespace "default" is there twice: in app/a.yaml and in app/b.yaml; remove one of the two or give it another name
+            app/kustomization.yaml:1: resources[1]: v1 Pod "a" in namespace "default" is there twice: in app/a.yaml:1 and in app/b.yaml:1; remove one of the two or give it another name
         "#]],
     );
     check_app(
         "namespace: x\nresources: [objects.yaml, objects.yaml]\n",
         expect![[r#"
-        app/kustomization.yaml:3: resources[1]: v1 ConfigMap "a" in namespace "default" is there twice: in app/objects.yaml and in app/objects.yaml; remove one of the two or give it another name
-    "#]],
+            app/kustomization.yaml:3: resources[1]: v1 ConfigMap "a" in namespace "default" is there twice: app/objects.yaml:1 is reached in two ways; list it once, or tell the two apart by namePrefix, nameSuffix or namespace
+        "#]],
     );
 }
 
@@ -298,8 +298,8 @@ fn patches() {
     check_app(
         &patch("just text"),
         expect![[r#"
-        app/kustomization.yaml:3: patches[0]: line 1 of the patch: an object must be a map, this is a scalar
-    "#]],
+            app/kustomization.yaml:3: patches[0]: line 1 of the patch: expected an object, which is a map with apiVersion, kind and metadata.name, found a scalar
+        "#]],
     );
     check_app(
         &patch("- {op: add, path: /data/x, value: y}"),
@@ -322,10 +322,10 @@ fn patches() {
     check_app(
         "patches: [{target: {kind: Pod}}, {patch: a, path: b}, {path: nothing.yaml}]\n",
         expect![[r#"
-        app/kustomization.yaml:2: patches[0]: the entry needs patch or path
-        app/kustomization.yaml:2: patches[1]: the entry has both patch and path; keep one
-        app/kustomization.yaml:2: patches[2]: nothing.yaml does not exist
-    "#]],
+            app/kustomization.yaml:2: patches[0]: the entry needs patch or path
+            app/kustomization.yaml:2: patches[1]: the entry has both patch and path; keep one
+            app/kustomization.yaml:2: patches[2]: app/nothing.yaml does not exist
+        "#]],
     );
     check_app(
         "patches: [{target: {kind: '('}, patch: '- {op: add, path: /x, value: y}'}]\n",
@@ -390,7 +390,7 @@ fn generators_without_showing_values() {
             app/kustomization.yaml:3: secretGenerator[0]: the generator has no name
             app/kustomization.yaml:5: secretGenerator[1].literals[0]: a literal must be key=value
             app/kustomization.yaml:5: secretGenerator[1].literals[2]: the key "a" is there twice
-            app/kustomization.yaml:6: secretGenerator[1].files[0]: none.txt does not exist
+            app/kustomization.yaml:6: secretGenerator[1].files[0]: app/none.txt does not exist
             app/kustomization.yaml:6: secretGenerator[1].files[1]: a=b=c has more than one equals sign; expected path or key=path
             app/kustomization.yaml:6: secretGenerator[1].files[2]: =x has no key before the equals sign
         "#]],

@@ -45,7 +45,7 @@ impl Accumulator<'_> {
         let read = self.loader.file(layer.directory, &entry.value);
         let (path, bytes) = self.noted(layer, entry, read)?;
         let patches = parse::resources(&bytes, &path, self.loader.options);
-        self.noted_file(layer, &path, patches)
+        self.noted_objects(layer, &path, patches)
     }
 
     /// The text of a patch, and its file.
@@ -86,13 +86,15 @@ impl Accumulator<'_> {
                     // What starts like a list is a JSON patch to the reader, whatever it is to the parser.
                     let is_list = text.trim_ascii_start().first().is_some_and(|first| matches!(first, b'-' | b'['))
                         && !text.starts_with(b"---");
-                    let FileFault { line, fault } = if is_list { FileFault { line: None, fault } } else { strategic };
-                    if let Some(path) = path {
-                        self.error(layer.chain, &path, line, None, fault);
-                    } else {
-                        let place = line.map(|line| format!("line {line} of the patch: ")).unwrap_or_default();
-                        let message = format!("{place}{}", fault.message);
-                        self.problem(layer, entry.problem(Fault { kind: fault.kind, message }));
+                    let faults = if is_list { vec![FileFault::from(fault)] } else { strategic };
+                    for FileFault { line, fault } in faults {
+                        if let Some(path) = &path {
+                            self.error(layer.chain, path, line, None, fault);
+                        } else {
+                            let place = line.map(|line| format!("line {line} of the patch: ")).unwrap_or_default();
+                            let message = format!("{place}{}", fault.message);
+                            self.problem(layer, entry.problem(Fault { kind: fault.kind, message }));
+                        }
                     }
                     return None;
                 }

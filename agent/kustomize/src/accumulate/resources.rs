@@ -3,7 +3,7 @@
 use super::{Accumulated, Accumulator, Layer};
 use crate::error::{ErrorKind, Fault};
 use crate::kustomization::decode::At;
-use crate::load::{Found, display, is_below, is_remote};
+use crate::load::{Found, display, is_below, is_remote, missing};
 use crate::parse;
 
 impl Accumulator<'_> {
@@ -19,7 +19,7 @@ impl Accumulator<'_> {
                 let read = self.loader.file(layer.directory, &entry.value);
                 let Some((_, bytes)) = self.noted(layer, entry, read) else { return };
                 let read = parse::resources(&bytes, &path, self.loader.options);
-                let Some(read) = self.noted_file(layer, &path, read) else { return };
+                let Some(read) = self.noted_objects(layer, &path, read) else { return };
                 accumulated.resources.append_all(read)
             }
             Found::Directory { path } => {
@@ -28,7 +28,7 @@ impl Accumulator<'_> {
             }
             Found::Missing { .. } if is_remote(&entry.value) => Err(remote(&entry.value)),
             Found::Missing { path } => {
-                Err(Fault::path(format!("{path} does not exist; expected a file or a directory")))
+                Err(missing(layer.directory, &entry.value, &path, "; expected a file or a directory"))
             }
         };
         let within = |()| {
@@ -53,7 +53,7 @@ impl Accumulator<'_> {
             Ok(Found::Directory { path }) => Ok(path),
             Ok(Found::File { .. }) => Err(Fault::path("a component must be a directory, found a file")),
             Ok(Found::Missing { .. }) if is_remote(&entry.value) => Err(remote(&entry.value)),
-            Ok(Found::Missing { path }) => Err(Fault::path(format!("{path} does not exist; expected a directory"))),
+            Ok(Found::Missing { path }) => Err(missing(layer.directory, &entry.value, &path, "; expected a directory")),
             Err(fault) => Err(fault),
         };
         let path = self.noted(layer, entry, found)?;
