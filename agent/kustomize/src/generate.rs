@@ -12,6 +12,7 @@ use crate::kustomization::generator::Generator;
 use crate::load::Loader;
 use crate::object::{Origin, Resource};
 use crate::tree::{Map, Tree};
+use crate::unprintable::{check_block, check_key};
 
 /// Makes the object of a generator of the kustomization in `directory`, whose file is `file`.
 pub(crate) fn generate(
@@ -25,6 +26,7 @@ pub(crate) fn generate(
         return Err(vec![generator.problem(Fault::syntax("the generator has no name"))]);
     }
     let data = pairs(loader, directory, generator)?;
+    check(args, &data).map_err(|fault| vec![generator.problem(fault)])?;
     let mut map = Map::new();
     let kind = if args.is_secret { "Secret" } else { "ConfigMap" };
     map.insert("apiVersion".to_owned(), Tree::string("v1"));
@@ -65,6 +67,18 @@ pub(crate) fn generate(
     resource.behavior = args.behavior;
     resource.needs_hash = !args.options.disable_name_suffix_hash;
     Ok(resource)
+}
+
+/// Whether kustomize can carry what is generated.
+fn check(args: &Generator, data: &BTreeMap<String, Arc<[u8]>>) -> Result<(), Fault> {
+    data.keys().chain(args.options.labels.keys()).try_for_each(|key| check_key(key))?;
+    if args.is_secret {
+        return Ok(());
+    }
+    data.iter().try_for_each(|(key, value)| {
+        let text = std::str::from_utf8(value).unwrap_or_default();
+        check_block(text).map_err(|fault| Fault { message: format!("{key}: {}", fault.message), ..fault })
+    })
 }
 
 /// The data: environment files first, then literals, then files; a key may come only once.

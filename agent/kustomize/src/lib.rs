@@ -18,6 +18,7 @@ mod resources;
 mod schema;
 mod transformer;
 mod tree;
+mod unprintable;
 
 pub use error::{Error, ErrorKind, Errors};
 pub use fs::{Entry, Fs, FsError, Identity, MemoryFs};
@@ -65,7 +66,7 @@ pub fn build(fs: &dyn Fs, path: &str, options: &Options) -> Result<Rendered, Err
     filters::name_reference::apply(&mut resources, &config.name_references).map_err(|fault| at(path, fault))?;
     filters::local_config::apply(&mut resources).map_err(|fault| at(path, fault))?;
     order::sort(&mut resources, kustomization.sort.as_ref().map(|sort| &sort.value));
-    filters::clean_up::apply(&mut resources).map_err(|fault| at(path, fault))?;
+    filters::clean_up::apply(&mut resources)?;
     let objects = resources
         .into_list()
         .into_iter()

@@ -7,6 +7,7 @@ use crate::generate::encode_base64;
 use crate::id::Id;
 use crate::object::{Behavior, Resource};
 use crate::tree::{Map, Tree};
+use crate::unprintable::check_key;
 
 /// The objects that a kustomization has gathered so far.
 ///
@@ -118,8 +119,8 @@ impl Resources {
                 take_metadata(&mut resource, old);
                 if merge {
                     let from = if resource.kind() == "Secret" { &with_encoded_strings(&old.tree) } else { &old.tree };
-                    merge_strings(&mut resource.tree, from, "data");
-                    merge_strings(&mut resource.tree, &old.tree, "binaryData");
+                    merge_strings(&mut resource.tree, from, "data")?;
+                    merge_strings(&mut resource.tree, &old.tree, "binaryData")?;
                 }
                 *old = resource;
                 Ok(())
@@ -170,11 +171,12 @@ fn with_encoded_strings(secret: &Tree) -> Tree {
     secret
 }
 
-fn merge_strings(new: &mut Tree, old: &Tree, field: &str) {
+fn merge_strings(new: &mut Tree, old: &Tree, field: &str) -> Result<(), Fault> {
     let mut merged = Map::new();
     for side in [old.get(field), new.get(field)].into_iter().flatten() {
         for (key, value) in side.as_mapping().into_iter().flatten() {
             let text = if value.is_null() { "" } else { value.text() };
+            check_key(key).map_err(|fault| Fault { message: format!("{field}: {}", fault.message), ..fault })?;
             merged.insert(key.clone(), Tree::string(text));
         }
     }
@@ -185,4 +187,5 @@ fn merge_strings(new: &mut Tree, old: &Tree, field: &str) {
             map.insert(field.to_owned(), Tree::Mapping(merged));
         }
     }
+    Ok(())
 }

@@ -59,8 +59,11 @@ proptest! {
         if remove {
             fs.remove(path);
         } else {
-            let Entry::File { bytes, .. } = fs.lookup(path).unwrap() else { panic!("{path} was read, so it is a file") };
-            fs.insert(path.clone(), [&bytes[..], b"# changed\n"].concat());
+            match fs.lookup(path).unwrap() {
+                Entry::File { bytes, .. } => fs.insert(path.clone(), [&bytes[..], b"# changed\n"].concat()),
+                Entry::Symlink { target, .. } => fs.insert_symlink(path.clone(), format!("{target}.changed")),
+                Entry::Directory { .. } | Entry::Missing => panic!("{path} was read, so it is a file or a link"),
+            }
         }
         prop_assert!(!rendered.read.unchanged(&fs).unwrap());
     }

@@ -1,8 +1,10 @@
 //! The last thing done to objects: kustomize rewrites the annotations of each.
 
-use crate::error::Fault;
+use crate::error::{Error, Errors, Fault};
+use crate::object::Origin;
 use crate::resources::Resources;
 use crate::tree::{Map, Tree};
+use crate::unprintable::{check_key, pass};
 
 /// Annotations that kustomize uses itself and never prints.
 const OWN: &[&str] = &[
@@ -31,17 +33,16 @@ const OWN: &[&str] = &[
 
 /// Makes every annotation a string, and drops empty annotations and kustomize's own.
 ///
-/// A key that looks like a number, a truth value or null is refused: kustomize loses the quotes around it and then can not print
-/// the object, which is its bug.
-pub(crate) fn apply(resources: &mut Resources) -> Result<(), Fault> {
+/// It sets each of them anew for that, and so it loses the quotes around their keys.
+pub(crate) fn apply(resources: &mut Resources) -> Result<(), Errors> {
+    let mut errors = Vec::new();
     for resource in resources.iter_mut() {
-        for (key, _) in resource.metadata_strings("annotations") {
-            if !Tree::plain(key).is_string() {
-                return Err(Fault::conflict(format!(
-                    "{}: the annotation key {key:?} is refused because it does not look like a string, even in quotes",
-                    resource.id()
-                )));
-            }
+        let keys = resource.metadata_strings("annotations").try_for_each(|(key, _)| check_key(key));
+        let keys = keys.map_err(|fault| Fault { message: format!("metadata.annotations: {}", fault.message), ..fault });
+        if let Err(Fault { kind, message }) = keys.and_then(|()| pass(&mut resource.tree)) {
+            let Origin { file, line } = resource.origin.clone();
+            let message = format!("{}: {message}", resource.id());
+            errors.push(Error { kind, file, line, field: None, bases: Vec::new(), message });
         }
         let strings: Map = resource
             .metadata_strings("annotations")
@@ -50,5 +51,5 @@ pub(crate) fn apply(resources: &mut Resources) -> Result<(), Fault> {
             .collect();
         resource.set_metadata_strings("annotations", strings);
     }
-    Ok(())
+    if errors.is_empty() { Ok(()) } else { Err(Errors(errors)) }
 }

@@ -9,6 +9,7 @@ use crate::id::Gvk;
 use crate::kustomization::{Include, Labels};
 use crate::resources::Resources;
 use crate::tree::Tree;
+use crate::unprintable::check_key;
 
 /// The fields that get the labels: those that the user lists, and those that the options stand for.
 pub(crate) fn specs(labels: &Labels, config: &Config) -> Result<Vec<FieldSpec>, Fault> {
@@ -59,6 +60,7 @@ fn set_all(tree: &mut Tree, entries: &BTreeMap<String, String>) -> Result<(), Fa
                 match map.get_mut(key) {
                     Some(old) => old.assign(Tree::string(value.as_str())),
                     None => {
+                        check_key(key)?;
                         map.insert(key.clone(), Tree::string(value.as_str()));
                     }
                 }

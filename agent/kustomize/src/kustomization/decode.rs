@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use plumb_yaml::{Data, Node};
 
 use crate::error::Fault;
+use crate::unprintable::{check_text, fold_next_lines};
 
 /// A value with its place in the file.
 #[derive(Debug, Clone, Default)]
@@ -88,7 +89,12 @@ impl Decoder {
 
     pub(crate) fn string(&mut self, node: &Node, field: &str) -> String {
         match &node.data {
-            Data::String(text) => text.clone(),
+            Data::String(text) => {
+                if let Err(fault) = check_text(text) {
+                    self.problem(node, field, fault);
+                }
+                fold_next_lines(text).unwrap_or_else(|| text.clone())
+            }
             Data::Null => String::new(),
             _ => {
                 self.wrong_type(node, field, "a string");
