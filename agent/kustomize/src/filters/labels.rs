@@ -57,12 +57,11 @@ fn set_all(tree: &mut Tree, entries: &BTreeMap<String, String>) -> Result<(), Fa
     match tree {
         Tree::Mapping(map) => {
             for (key, value) in entries {
-                match map.get_mut(key) {
-                    Some(old) => old.assign(Tree::string(value.as_str())),
-                    None => {
-                        check_key(key)?;
-                        map.insert(key.clone(), Tree::string(value.as_str()));
-                    }
+                if let Some(old) = map.get_mut(key) {
+                    old.assign(Tree::string(value.as_str()));
+                } else {
+                    check_key(key)?;
+                    map.insert(key.clone(), Tree::string(value.as_str()));
                 }
             }
             Ok(())
