@@ -7,6 +7,7 @@ mod filters;
 mod fs;
 mod generate;
 mod id;
+mod internal_annotations;
 mod kustomization;
 mod load;
 mod object;

@@ -36,7 +36,9 @@ impl fmt::Display for Origin {
 /// What a generator does when its object exists already.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Behavior {
+    /// The object comes from no generator.
     #[default]
+    None,
     Unspecified,
     Create,
     Replace,

@@ -44,7 +44,7 @@ impl At<Transformer> {
     pub(crate) fn apply(&self, resources: &mut Resources, options: &Options) -> Vec<Problem> {
         let result = match &self.value {
             Transformer::PatchStrategicMerge(entries) => {
-                return each(entries, |patch| patch_strategic::apply_by_name(resources, patch, Allow::default()));
+                return each(entries, |patch| patch_strategic::apply_of_old_field(resources, patch));
             }
             Transformer::Replacement(entries) => {
                 let max_regex_bytes = options.max_regex_bytes;

@@ -330,13 +330,13 @@ fn patches() {
     check_app(
         "patches: [{target: {kind: '('}, patch: '- {op: add, path: /x, value: y}'}]\n",
         expect![[r#"
-        app/kustomization.yaml:2: patches[0]: kind of the target is not a regular expression: "("
-    "#]],
+            app/kustomization.yaml:2: patches[0]: kind of the target is not a regular expression: "(": unclosed group
+        "#]],
     );
     check_app(
         "patches: [{target: {labelSelector: 'a in b'}, patch: '- {op: add, path: /x, value: y}'}]\n",
         expect![[r#"
-            app/kustomization.yaml:2: patches[0]: "a in b" is not a label selector, such as app=web,tier in (a,b),!legacy
+            app/kustomization.yaml:2: patches[0]: labelSelector of the target: "a in b" is not a label selector, such as app=web,tier in (a,b),!legacy
         "#]],
     );
 }

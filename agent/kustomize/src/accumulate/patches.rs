@@ -49,8 +49,8 @@ impl Accumulator<'_> {
     }
 
     /// The text of a patch, and its file.
-    fn patch_text(&mut self, layer: &Layer<'_>, entry: &At<Patch>) -> Option<(Vec<u8>, Option<String>)> {
-        let (inline, path) = (entry.value.text.trim(), &entry.value.path);
+    fn patch_text(&mut self, layer: &Layer<'_>, entry: &At<Patch>, inline: &str) -> Option<(Vec<u8>, Option<String>)> {
+        let path = &entry.value.path;
         let read = match (inline.is_empty(), path.is_empty()) {
             (true, true) => Err(Fault::syntax("the entry needs patch or path")),
             (false, false) => Err(Fault::syntax("the entry has both patch and path; keep one")),
@@ -65,7 +65,7 @@ impl Accumulator<'_> {
         layer: &Layer<'_>,
         entry: &At<Patch>,
     ) -> Option<(transformer::Patch, Option<Matcher>)> {
-        let (text, path) = self.patch_text(layer, entry)?;
+        let (text, path) = self.patch_text(layer, entry, entry.value.text.trim())?;
         let matcher = match &entry.value.target {
             Some(target) => {
                 let matcher = Matcher::new(target, self.loader.options.max_regex_bytes);
@@ -121,7 +121,8 @@ impl Accumulator<'_> {
         let target = target.ok_or_else(|| Fault::syntax("the entry needs a target with a name"));
         let matcher = target.and_then(|target| Matcher::new(target, self.loader.options.max_regex_bytes));
         let matcher = self.noted(layer, entry, matcher)?;
-        let (text, path) = self.patch_text(layer, entry)?;
+        // A space before the bracket makes YAML of the patch here, while `patches` does not mind it.
+        let (text, path) = self.patch_text(layer, entry, &entry.value.text)?;
         let text = String::from_utf8(text).map_err(|_| Fault::syntax("the patch is not valid UTF-8"));
         let operations = text.and_then(|text| patch_json6902::parse(&text)).and_then(|operations| {
             if operations.is_empty() { Err(Fault::syntax("the patch is empty")) } else { Ok(operations) }

@@ -68,9 +68,30 @@ fn write_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// A float in the shortest notation that Go has for it: with an exponent below 0.0001 and from a million on.
+pub(crate) fn float(number: f64) -> String {
+    let shortest = format!("{number:e}");
+    let Some((digits, exponent)) = shortest.split_once('e') else { return shortest };
+    match exponent.parse::<i32>() {
+        Ok(exponent) if !(-4..6).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+        }
+        _ => number.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn floats_have_the_notation_of_go() {
+        let numbers = [0.0, -0.0, 1.0, 1.5, 999_999.0, 1e6, 1_234_567.0, 1e21, 0.0001, 0.000_012, 1e-7, 1e100];
+        let texts =
+            ["0", "-0", "1", "1.5", "999999", "1e+06", "1.234567e+06", "1e+21", "0.0001", "1.2e-05", "1e-07", "1e+100"];
+        assert_eq!(numbers.map(float), texts);
+    }
 
     #[test]
     fn prints_as_go_does() {

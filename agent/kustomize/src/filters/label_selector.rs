@@ -34,6 +34,7 @@ impl LabelSelector {
             }
             requirements.push(requirement(&mut tokens).ok_or_else(wrong)?);
         }
+        requirements.iter().try_for_each(Requirement::check)?;
         Ok(Self(requirements))
     }
 
@@ -52,6 +53,46 @@ impl LabelSelector {
             Requirement::Less(key, bound) => number(value(key)).is_some_and(|number| number < *bound),
         })
     }
+}
+
+impl Requirement {
+    /// Whether there could be such a label; annotations are held to the same rules, so that not every one can be selected.
+    fn check(&self) -> Result<(), Fault> {
+        let (key, values) = match self {
+            Self::In(key, values) | Self::NotIn(key, values) => (key, values.as_slice()),
+            Self::Exists(key) | Self::Missing(key) | Self::Greater(key, _) | Self::Less(key, _) => (key, &[][..]),
+        };
+        let (prefix, name) = key.split_once('/').map_or((None, key.as_str()), |(prefix, name)| (Some(prefix), name));
+        if name.is_empty() || !is_label(name) || !prefix.is_none_or(is_domain) {
+            return Err(Fault::syntax(format!(
+                "{key:?} can not be the key of a label, such as app or example.com/app"
+            )));
+        }
+        match values.iter().find(|value| !is_label(value)) {
+            Some(value) => Err(Fault::syntax(format!(
+                "{value:?} can not be the value of a label: expected at most 63 letters, digits, dashes, underscores and dots, with a letter or digit at both ends"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_label(text: &str) -> bool {
+    let inner = |c: u8| c.is_ascii_alphanumeric() || b"-_.".contains(&c);
+    text.len() <= 63 && text.bytes().all(inner) && has_alphanumeric_ends(text)
+}
+
+fn is_domain(text: &str) -> bool {
+    let part = |part: &str| {
+        let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+        !part.is_empty() && part.bytes().all(inner) && has_alphanumeric_ends(part)
+    };
+    text.len() <= 253 && text.split('.').all(part)
+}
+
+fn has_alphanumeric_ends(text: &str) -> bool {
+    let is_fine = |c: Option<u8>| c.is_none_or(|c| c.is_ascii_alphanumeric());
+    is_fine(text.bytes().next()) && is_fine(text.bytes().next_back())
 }
 
 fn number(value: Option<&str>) -> Option<i64> {
@@ -157,7 +198,20 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_selector() {
-        for selector in ["=web", "app=web,", "app in web", "a b", "app in (a", "size>x", "a=(b)"] {
+        for selector in [
+            "=web",
+            "app=web,",
+            "app in web",
+            "a b",
+            "app in (a",
+            "size>x",
+            "a=(b)",
+            "a/b/c",
+            "-a",
+            "A.b/c",
+            "a=b/c",
+            "a=-",
+        ] {
             assert!(LabelSelector::parse(selector).is_err(), "{selector}");
         }
     }

@@ -8,6 +8,11 @@ use crate::resources::Resources;
 /// kustomize gathers the others anew, so that objects to which filters gave the same name are found out here at the latest.
 pub(crate) fn apply(resources: &mut Resources) -> Result<(), Fault> {
     let mut list = std::mem::take(resources.list_mut());
+    for resource in &list {
+        resource
+            .validate()
+            .map_err(|fault| Fault::conflict(format!("{}: after all changes, {fault}", resource.origin.file)))?;
+    }
     list.retain(|resource| {
         resource
             .metadata_strings("annotations")

@@ -2,11 +2,12 @@
 
 use plumb_yaml::{Data, Limits, Schema, Value};
 
+use super::go_json;
 use super::json_patch;
 use super::target::Matcher;
 use crate::error::Fault;
 use crate::resources::Resources;
-use crate::tree::Tree;
+use crate::tree::{Kind, Scalar, Tree};
 
 /// The operations of a JSON patch.
 pub(crate) type Operations = Vec<Value>;
@@ -43,17 +44,42 @@ pub(crate) fn apply(
     operations: &[Value],
     remember_names: bool,
 ) -> Result<(), Fault> {
-    for index in matcher.select(resources) {
+    for index in matcher.select(resources)? {
         let Some(resource) = resources.get_mut(index) else { continue };
         if remember_names {
             resource.store_previous_name();
         }
-        let patched = json_patch::apply(resource.tree.clone().into_value(), operations)
-            .map_err(|fault| Fault { kind: fault.kind, message: format!("{}: {}", resource.id(), fault.message) })?;
+        let id = resource.id();
+        let at = |fault: Fault| Fault { kind: fault.kind, message: format!("{id}: {}", fault.message) };
+        resource.show_internal_annotations();
+        let patched = json_patch::apply(resource.tree.clone().into_value(), operations).map_err(at)?;
         if !patched.is_object() {
-            return Err(Fault::conflict(format!("{}: the patch leaves no object", resource.id())));
+            return Err(Fault::conflict(format!("{id}: the patch leaves no object, which must be a map")));
         }
         resource.tree = Tree::from_value(patched);
+        write_numbers_as_go(&mut resource.tree);
+        resource.remove_internal_annotations();
+        let annotations = resource.metadata_strings("annotations");
+        let annotations = annotations.map(|(key, text)| (key.to_owned(), Tree::string(text))).collect();
+        resource.set_metadata_strings("annotations", annotations);
+        if remember_names {
+            resource.validate().map_err(|fault| Fault::conflict(format!("{id}: after the patch, {fault}")))?;
+        }
     }
     Ok(())
+}
+
+/// kustomize makes a float of every number, and prints and reads the object, so that 1000000 has the text 1e+06 from then on;
+/// its bug, which shows where a replacement copies the text.
+fn write_numbers_as_go(tree: &mut Tree) {
+    match tree {
+        Tree::Sequence(items) => items.iter_mut().for_each(write_numbers_as_go),
+        Tree::Mapping(map) => map.values_mut().for_each(write_numbers_as_go),
+        Tree::Scalar(Scalar { text, kind: Kind::Number(number), .. }) => {
+            if let Some(number) = number.as_f64() {
+                *text = go_json::float(number);
+            }
+        }
+        Tree::Scalar(_) => {}
+    }
 }

@@ -39,7 +39,17 @@ pub(crate) fn apply_to_target(
     allow: Allow,
 ) -> Result<(), Fault> {
     // kustomize notes identities first, so that of equal objects all are patched.
-    let selected = matcher.select(resources);
+    let selected = matcher.select(resources)?;
+    apply_to(resources, selected, patch, allow)
+}
+
+/// Applies a patch of the field `patchesStrategicMerge`, which kustomize treats like one with a target once it has found the object.
+pub(crate) fn apply_of_old_field(resources: &mut Resources, patch: &Resource) -> Result<(), Fault> {
+    let index = resources.find(&patch.original_id())?;
+    apply_to(resources, vec![index], patch, Allow::default())
+}
+
+fn apply_to(resources: &mut Resources, selected: Vec<usize>, patch: &Resource, allow: Allow) -> Result<(), Fault> {
     let mut patch = patch.clone();
     rewrite(&mut patch, "labels");
     rewrite(&mut patch, "annotations");

@@ -1,7 +1,8 @@
 //! `replacements`: copies values from one object into fields of others (`api/filters/replacement`).
 
+use std::borrow::Cow;
+
 use super::field_path::{self, Leaf};
-use super::label_selector::LabelSelector;
 use super::structured;
 use super::target::Matcher;
 use crate::error::Fault;
@@ -34,7 +35,12 @@ fn from_source(resources: &Resources, source: &Source) -> Result<Tree, Fault> {
         return Err(Fault::conflict(format!("more than one object matches the source {what}")));
     }
     let path = if source.field_path.is_empty() { "metadata.name" } else { &source.field_path };
-    let value = field_path::lookup(&found.tree, &field_path::split(path))
+    let parts = field_path::split(path);
+    let mut shown = Cow::Borrowed(found);
+    if has_all_annotations(&parts) {
+        shown.to_mut().show_internal_annotations();
+    }
+    let value = field_path::lookup(&shown.tree, &parts)
         .map_err(|fault| Fault { kind: fault.kind, message: format!("source field {path}: {}", fault.message) })?
         .filter(|value| !value.is_empty())
         .ok_or_else(|| Fault::conflict(format!("the source {what} has no field {path}, or nothing in it")))?;
@@ -50,6 +56,15 @@ fn from_source(resources: &Resources, source: &Source) -> Result<Tree, Fault> {
         Fault::conflict(format!("the source field {path} has no part at index {}", source.options.index))
     })?;
     Ok(retyped(scalar, part).unwrap_or_else(|| Tree::string(part)))
+}
+
+/// Whether a path leads to all annotations of an object, and so to those that kustomize keeps there.
+fn has_all_annotations(path: &[String]) -> bool {
+    match path {
+        [metadata] => metadata == "metadata",
+        [metadata, annotations] => metadata == "metadata" && annotations == "annotations",
+        _ => false,
+    }
 }
 
 /// The current identity with the namespace as it is written, and the earlier ones.
@@ -85,15 +100,18 @@ impl<'a> Target<'a> {
         })
     }
 
-    fn is_for(&self, resource: &Resource) -> bool {
-        let by_labels = |selector: &LabelSelector, field: &str| selector.matches(&resource.metadata_strings(field));
-        let fits =
-            |matcher: &Matcher| by_labels(&matcher.labels, "labels") && by_labels(&matcher.annotations, "annotations");
+    fn is_for(&self, resource: &Resource) -> Result<bool, Fault> {
+        if !self.select.matches_labels(resource)? {
+            return Ok(false);
+        }
+        for reject in self.reject.iter().filter(|reject| !reject.selects_any_labels()) {
+            if reject.matches_labels(resource)? {
+                return Ok(false);
+            }
+        }
         let ids = ids(resource);
-        fits(&self.select)
-            && !self.reject.iter().any(|reject| !reject.selects_any_labels() && fits(reject))
-            && !self.reject.iter().any(|reject| !reject.selects_any_id() && ids.iter().any(|id| reject.matches_id(id)))
-            && ids.iter().any(|id| self.select.matches_id(id))
+        let is_rejected = |reject: &Matcher| !reject.selects_any_id() && ids.iter().any(|id| reject.matches_id(id));
+        Ok(!self.reject.iter().any(is_rejected) && ids.iter().any(|id| self.select.matches_id(id)))
     }
 
     fn apply(&self, resources: &mut Resources, value: &Tree) -> Result<(), Fault> {
@@ -105,7 +123,7 @@ impl<'a> Target<'a> {
             Tree::Mapping(_) => Leaf::Mapping,
         });
         for resource in resources.iter_mut() {
-            if !self.is_for(resource) {
+            if !self.is_for(resource)? {
                 continue;
             }
             let id = resource.id();
@@ -115,6 +133,10 @@ impl<'a> Target<'a> {
                     message: format!("{id}: field {path}: {}", fault.message),
                 };
                 let parts = field_path::split(path);
+                let annotations = has_all_annotations(&parts);
+                if annotations {
+                    resource.show_internal_annotations();
+                }
                 let options = &self.selector.options;
                 let mut set = |tree: &mut Tree, fresh: bool| put(tree, value, options, fresh);
                 let inside = structured::set(&mut resource.tree, &parts, create, self.max_regex_bytes, &mut set);
@@ -124,6 +146,9 @@ impl<'a> Target<'a> {
                 let found = field_path::visit(&mut resource.tree, &parts, create, self.max_regex_bytes, &mut set);
                 if found.map_err(at)? == 0 {
                     return Err(at(Fault::conflict("the field does not exist; set options.create to create it")));
+                }
+                if annotations {
+                    resource.read_internal_annotations().map_err(at)?;
                 }
             }
         }

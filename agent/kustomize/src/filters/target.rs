@@ -17,8 +17,32 @@ pub(crate) struct Matcher {
     kind: Option<Regex>,
     name: Option<Regex>,
     namespace: Option<Regex>,
-    pub(super) labels: LabelSelector,
-    pub(super) annotations: LabelSelector,
+    labels: Selector,
+    annotations: Selector,
+}
+
+/// A selector is read when there is an object to look at, so that a mistake in it may never be noticed, as in kustomize.
+#[derive(Debug)]
+struct Selector {
+    parsed: Result<LabelSelector, Fault>,
+    /// Whether it may name annotations of kustomize itself.
+    internal: bool,
+}
+
+impl Selector {
+    fn new(field: &str, text: &str) -> Self {
+        let parsed = LabelSelector::parse(text);
+        let located = |fault: Fault| Fault { kind: fault.kind, message: format!("{field} of the target: {fault}") };
+        Self { parsed: parsed.map_err(located), internal: text.contains("internal.config.kubernetes.io/") }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.parsed.as_ref().is_ok_and(LabelSelector::is_empty)
+    }
+
+    fn matches<'a>(&self, strings: &(impl Iterator<Item = (&'a str, &'a str)> + Clone)) -> Result<bool, Fault> {
+        self.parsed.as_ref().map(|selector| selector.matches(strings)).map_err(Fault::clone)
+    }
 }
 
 impl Matcher {
@@ -30,22 +54,36 @@ impl Matcher {
             kind: regex("kind", &target.gvk.kind)?,
             name: regex("name", &target.name)?,
             namespace: regex("namespace", &target.namespace)?,
-            labels: LabelSelector::parse(&target.label_selector)?,
-            annotations: LabelSelector::parse(&target.annotation_selector)?,
+            labels: Selector::new("labelSelector", &target.label_selector),
+            annotations: Selector::new("annotationSelector", &target.annotation_selector),
         })
     }
 
     /// Name and namespace may be the original or the current ones.
-    pub(crate) fn matches(&self, resource: &Resource) -> bool {
+    pub(crate) fn matches(&self, resource: &Resource) -> Result<bool, Fault> {
         let fits = |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
         let (now, first) = (resource.id(), resource.original_id());
-        (fits(&self.namespace, &first.namespace) || fits(&self.namespace, &now.namespace))
+        Ok((fits(&self.namespace, &first.namespace) || fits(&self.namespace, &now.namespace))
             && (fits(&self.name, &first.name) || fits(&self.name, &now.name))
             && fits(&self.group, &now.gvk.group)
             && fits(&self.version, &now.gvk.version)
             && fits(&self.kind, &now.gvk.kind)
-            && self.labels.matches(&resource.metadata_strings("labels"))
-            && self.annotations.matches(&resource.metadata_strings("annotations"))
+            && self.labels.matches(&resource.metadata_strings("labels"))?
+            && self.matches_annotations(resource)?)
+    }
+
+    fn matches_annotations(&self, resource: &Resource) -> Result<bool, Fault> {
+        if self.annotations.internal {
+            let annotations = resource.all_annotations();
+            return self.annotations.matches(&annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        }
+        self.annotations.matches(&resource.metadata_strings("annotations"))
+    }
+
+    /// Whether labels and annotations fit, as replacements look at them.
+    pub(super) fn matches_labels(&self, resource: &Resource) -> Result<bool, Fault> {
+        let annotations = self.matches_annotations(resource)?;
+        Ok(self.labels.matches(&resource.metadata_strings("labels"))? && annotations)
     }
 
     /// Whether one identity fits, as it is.
@@ -68,8 +106,14 @@ impl Matcher {
         self.labels.is_empty() && self.annotations.is_empty()
     }
 
-    pub(crate) fn select(&self, resources: &Resources) -> Vec<usize> {
-        resources.iter().enumerate().filter(|(_, resource)| self.matches(resource)).map(|(index, _)| index).collect()
+    pub(crate) fn select(&self, resources: &Resources) -> Result<Vec<usize>, Fault> {
+        let mut selected = Vec::new();
+        for (index, resource) in resources.iter().enumerate() {
+            if self.matches(resource)? {
+                selected.push(index);
+            }
+        }
+        Ok(selected)
     }
 }
 
@@ -82,6 +126,10 @@ fn anchored(field: &str, pattern: &str, max_bytes: usize) -> Result<Option<Regex
         Err(regex::Error::CompiledTooBig(_)) => {
             Err(Fault::limit(format!("{field} of the target is too large a regular expression")))
         }
-        Err(_) => Err(Fault::syntax(format!("{field} of the target is not a regular expression: {pattern:?}"))),
+        Err(error) => {
+            let error = error.to_string();
+            let reason = error.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or("it can not be read");
+            Err(Fault::syntax(format!("{field} of the target is not a regular expression: {pattern:?}: {reason}")))
+        }
     }
 }
