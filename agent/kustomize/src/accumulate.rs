@@ -4,7 +4,9 @@ mod configuration;
 mod patches;
 mod resources;
 mod transformers;
+mod vars;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plumb_yaml::Schema;
@@ -14,6 +16,7 @@ use crate::fieldspec::config::Config;
 use crate::generate::generate;
 use crate::kustomization::Kustomization;
 use crate::kustomization::decode::{At, Problem};
+use crate::kustomization::var::PlacedVar;
 use crate::load::Loader;
 use crate::object::Resource;
 use crate::parse::{self, FileFault};
@@ -41,11 +44,13 @@ pub(crate) struct Accumulated {
     pub(crate) resources: Resources,
     /// The field specs of all kustomizations below, which their references by name need at the end.
     pub(crate) config: Arc<Config>,
+    /// The vars of all kustomizations below by name.
+    pub(crate) vars: BTreeMap<String, PlacedVar>,
 }
 
 impl Default for Accumulated {
     fn default() -> Self {
-        Self { resources: Resources::default(), config: Arc::clone(Config::empty()) }
+        Self { resources: Resources::default(), config: Arc::clone(Config::empty()), vars: BTreeMap::new() }
     }
 }
 
@@ -54,7 +59,7 @@ impl Accumulated {
     fn merge(&mut self, below: Accumulated) -> Result<(), Fault> {
         self.resources.append_all(below.resources.into_list())?;
         self.config = self.config.merge(&below.config)?;
-        Ok(())
+        below.vars.into_values().try_for_each(|var| self.add_var(var))
     }
 }
 
@@ -174,6 +179,7 @@ impl<'a> Accumulator<'a> {
                 self.problem(layer, problem);
             }
         }
+        self.vars(layer, &mut accumulated);
         (self.errors.len() == before).then_some(accumulated)
     }
 }

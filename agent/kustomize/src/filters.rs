@@ -17,6 +17,7 @@ pub(crate) mod name_reference;
 pub(crate) mod namespace;
 pub(crate) mod patch_json6902;
 pub(crate) mod patch_strategic;
+pub(crate) mod ref_var;
 pub(crate) mod replacements;
 pub(crate) mod replicas;
 pub(crate) mod structured;

@@ -4,6 +4,7 @@ pub(crate) mod configuration;
 pub(crate) mod decode;
 pub(crate) mod generator;
 pub(crate) mod replacement;
+pub(crate) mod var;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::id::Gvk;
 use decode::{At, Decoder, Problem, dotted};
 use generator::Generator;
 use replacement::ReplacementEntry;
+use var::Var;
 
 /// What a kustomization file says.
 #[derive(Debug, Default)]
@@ -35,6 +37,7 @@ pub(crate) struct Kustomization {
     pub(crate) replicas: Vec<At<Replica>>,
     pub(crate) images: Vec<At<Image>>,
     pub(crate) replacements: Vec<At<ReplacementEntry>>,
+    pub(crate) vars: Vec<At<Var>>,
     pub(crate) sort: Option<At<Sort>>,
 }
 
@@ -156,7 +159,6 @@ const UNSUPPORTED: &[&str] = &[
     "openapi",
     "transformers",
     "validators",
-    "vars",
 ];
 
 impl Kustomization {
@@ -230,6 +232,7 @@ impl Decoder {
             replicas: self.list(fields.get("replicas"), "replicas", Self::replica),
             images,
             replacements: self.list(fields.get("replacements"), "replacements", Self::replacement_entry),
+            vars: self.list(fields.get("vars"), "vars", Self::var),
             sort: fields.get("sortOptions").and_then(|node| self.sort(node)),
         }
     }

@@ -62,9 +62,10 @@ pub fn build(fs: &dyn Fs, path: &str, options: &Options) -> Result<Rendered, Err
     let (Some(Top { kustomization, accumulated }), true) = (top, accumulator.errors.is_empty()) else {
         return Err(Errors(accumulator.errors));
     };
-    let Accumulated { mut resources, config } = accumulated;
+    let Accumulated { mut resources, config, vars } = accumulated;
     filters::hash::apply(&mut resources);
     filters::name_reference::apply(&mut resources, &config.name_references).map_err(|fault| at(path, fault))?;
+    filters::ref_var::apply(&mut resources, &vars, &config.var_references)?;
     filters::local_config::apply(&mut resources).map_err(|fault| at(path, fault))?;
     order::sort(&mut resources, kustomization.sort.as_ref().map(|sort| &sort.value));
     filters::clean_up::apply(&mut resources)?;

@@ -64,6 +64,8 @@ pub(crate) struct Resource {
     pub(crate) suffixes: Vec<String>,
     pub(crate) behavior: Behavior,
     pub(crate) needs_hash: bool,
+    /// The names of the vars that take their values from this object.
+    pub(crate) vars: Vec<String>,
 }
 
 impl Resource {
@@ -76,6 +78,7 @@ impl Resource {
             suffixes: Vec::new(),
             behavior: Behavior::default(),
             needs_hash: false,
+            vars: Vec::new(),
         }
     }
 

@@ -151,6 +151,7 @@ fn take_metadata(new: &mut Resource, old: &Resource) {
     new.prefixes.clone_from(&old.prefixes);
     new.suffixes.clone_from(&old.suffixes);
     new.behavior = old.behavior;
+    new.vars.clone_from(&old.vars);
     // A hash needs both: a merge into an object that has none gives none.
     new.needs_hash = new.needs_hash && old.needs_hash;
 }

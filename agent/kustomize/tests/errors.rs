@@ -223,11 +223,10 @@ fn fields() {
         "#]],
     );
     check_app(
-        "vars: [{name: a}]\nhelmCharts: [{name: a}]\n",
+        "resources: []\nhelmCharts: [{name: a}]\n",
         expect![[r#"
-        app/kustomization.yaml:3: helmCharts: the field helmCharts is not supported yet
-        app/kustomization.yaml:2: vars: the field vars is not supported yet
-    "#]],
+            app/kustomization.yaml:3: helmCharts: the field helmCharts is not supported yet
+        "#]],
     );
     check_app(
         "kind: Deployment\n",

@@ -1,0 +1,268 @@
+//! `$(NAME)` in fields is replaced by the values of `vars` (`api/filters/refvar`).
+
+use std::collections::{BTreeMap, HashMap};
+
+use plumb_yaml::Number;
+
+use super::field_path;
+use crate::error::{Error, ErrorKind, Errors, Fault};
+use crate::fieldspec::{Create, FieldSpec};
+use crate::generate::encode_base64;
+use crate::kustomization::var::PlacedVar;
+use crate::object::{Origin, Resource};
+use crate::resources::Resources;
+use crate::tree::{Kind, Scalar, Tree};
+
+/// What a var stands for; a map or a list stands for nothing, so that the reference stays.
+#[derive(Debug, Clone, PartialEq)]
+enum Value {
+    String(String),
+    Integer(i64),
+    Float(f64),
+    Bool(bool),
+    Structure,
+}
+
+pub(crate) fn apply(
+    resources: &mut Resources,
+    vars: &BTreeMap<String, PlacedVar>,
+    specs: &[FieldSpec],
+) -> Result<(), Errors> {
+    if vars.is_empty() {
+        return Ok(());
+    }
+    let values = values(resources, vars)?;
+    for resource in resources.iter_mut() {
+        for spec in specs {
+            if let Err(Fault { kind, message }) = spec.visit(resource, Create::Nothing, &mut |tree| set(tree, &values))
+            {
+                let Origin { file, line } = resource.origin.clone();
+                return Err(Errors::from(Error { kind, file, line, field: None, bases: Vec::new(), message }));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn values<'v>(resources: &Resources, vars: &'v BTreeMap<String, PlacedVar>) -> Result<HashMap<&'v str, Value>, Errors> {
+    let mut owners: HashMap<&str, &Resource> = HashMap::new();
+    for resource in resources.iter() {
+        for name in &resource.vars {
+            owners.entry(name).or_insert(resource);
+        }
+    }
+    let mut values = HashMap::new();
+    let mut errors = Vec::new();
+    for (name, PlacedVar { file, at }) in vars {
+        let var = &at.value;
+        let value = match owners.get(name.as_str()) {
+            Some(owner) => {
+                let value = field_path::lookup(&owner.tree, &path(&var.field_path)).ok().flatten().and_then(value);
+                value.ok_or_else(|| format!("{} has no usable value at {}", owner.id(), var.field_path))
+            }
+            None => Err(format!(
+                "no object is {} {:?}; group, version, kind and name must be equal",
+                var.gvk.to_string().trim_start(),
+                var.object_name
+            )),
+        };
+        match value {
+            Ok(value) => {
+                values.insert(name.as_str(), value);
+            }
+            Err(message) => errors.push(Error {
+                kind: ErrorKind::Conflict,
+                file: file.clone(),
+                line: Some(at.line),
+                field: Some(at.field.clone()),
+                bases: Vec::new(),
+                message,
+            }),
+        }
+    }
+    if errors.is_empty() { Ok(values) } else { Err(Errors(errors)) }
+}
+
+/// The parts of a field path; `ports[0]` is the field and the index.
+fn path(text: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    for part in field_path::split(text) {
+        let indexed = part.strip_suffix(']').and_then(|rest| rest.rsplit_once('['));
+        match indexed.filter(|(_, index)| !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit())) {
+            Some((name, index)) => parts.extend([name.to_owned(), index.to_owned()]),
+            None => parts.push(part),
+        }
+    }
+    parts
+}
+
+/// kustomize reads the text of numbers anew, in decimal only: `010` is ten, and `0x10` is an error.
+fn value(tree: &Tree) -> Option<Value> {
+    let Tree::Scalar(Scalar { text, kind, .. }) = tree else { return Some(Value::Structure) };
+    Some(match kind {
+        Kind::Bool(value) => Value::Bool(*value),
+        Kind::Number(_) => match text.parse() {
+            Ok(integer) => Value::Integer(integer),
+            Err(_) if text.parse::<u64>().is_ok() => return None,
+            Err(_) => Value::Float(text.parse().ok()?),
+        },
+        Kind::Null | Kind::String | Kind::Timestamp(_) => Value::String(text.clone()),
+    })
+}
+
+fn set(tree: &mut Tree, values: &HashMap<&str, Value>) -> Result<(), Fault> {
+    match tree {
+        Tree::Scalar(Scalar { text, kind: Kind::String, .. }) => {
+            *tree = expand(text, values);
+        }
+        Tree::Scalar(_) => {}
+        Tree::Mapping(map) => {
+            for value in map.values_mut().filter(|value| value.is_string()) {
+                *value = expand(value.text(), values);
+            }
+        }
+        Tree::Sequence(items) => {
+            for item in items {
+                if !item.is_string() {
+                    return Err(Fault::conflict(format!(
+                        "expected only strings in the list, found {}",
+                        item.describe()
+                    )));
+                }
+                *item = expand(item.text(), values);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Replaces each `$(NAME)`. One that is the whole text gives the value with its type; `$$` stands for a dollar sign.
+fn expand(text: &str, values: &HashMap<&str, Value>) -> Tree {
+    let mut new: Vec<u8> = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
+        let (before, after) = rest.split_at(at);
+        new.extend(before);
+        match after {
+            [_, b'(', inner @ ..] => {
+                let Some(end) = inner.iter().position(|byte| *byte == b')') else {
+                    // No reference ends in what follows either.
+                    rest = after;
+                    break;
+                };
+                let (name, behind) = inner.split_at(end);
+                let name = std::str::from_utf8(name).unwrap_or_default();
+                match values.get(name).filter(|value| **value != Value::Structure) {
+                    Some(value) if name.len() + 3 == text.len() => return value.to_tree(),
+                    Some(value) => new.extend(value.print().into_bytes()),
+                    None => new.extend(format!("$({name})").into_bytes()),
+                }
+                rest = behind.get(1..).unwrap_or_default();
+            }
+            [_, b'$', behind @ ..] => {
+                new.push(b'$');
+                rest = behind;
+            }
+            [_, first, behind @ ..] => {
+                // kustomize takes a byte for a character, which breaks one that is not ASCII: its bug.
+                new.extend(format!("${}", char::from(*first)).into_bytes());
+                rest = behind;
+            }
+            _ => {
+                rest = after;
+                break;
+            }
+        }
+    }
+    new.extend(rest);
+    // Text that broke that way is printed in base64.
+    Tree::string(String::from_utf8(new).unwrap_or_else(|broken| encode_base64(broken.as_bytes())))
+}
+
+impl Value {
+    fn to_tree(&self) -> Tree {
+        match self {
+            Self::String(text) => Tree::string(text.as_str()),
+            Self::Integer(value) => Tree::integer(*value),
+            Self::Bool(value) => Tree::bool(*value),
+            Self::Float(value) => match Number::from_f64(*value) {
+                Some(number) => {
+                    Tree::Scalar(Scalar { text: value.to_string(), kind: Kind::Number(number), quoted: false })
+                }
+                None => Tree::string(value.to_string()),
+            },
+            Self::Structure => Tree::string(""),
+        }
+    }
+
+    /// The value inside of a text, as Go prints it.
+    fn print(&self) -> String {
+        match self {
+            Self::String(text) => text.clone(),
+            Self::Integer(value) => value.to_string(),
+            Self::Bool(value) => value.to_string(),
+            Self::Float(value) => print_float(*value),
+            Self::Structure => String::new(),
+        }
+    }
+}
+
+/// With an exponent where that is under -4 or over 5.
+fn print_float(value: f64) -> String {
+    let scientific = format!("{value:e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    match exponent.parse::<i32>() {
+        Ok(exponent) if !(-4..6).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{mantissa}e{sign}{:02}", exponent.abs())
+        }
+        _ => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(text: &str) -> Tree {
+        let values = HashMap::from([
+            ("A", Value::String("a".to_owned())),
+            ("N", Value::Integer(8)),
+            ("REF", Value::String("$(A)".to_owned())),
+            ("MAP", Value::Structure),
+        ]);
+        expand(text, &values)
+    }
+
+    #[test]
+    fn expands() {
+        for (text, expected) in [
+            ("x$(A)y$(N)", "xay8"),
+            ("$$(A)", "$(A)"),
+            ("$$$(A)", "$a"),
+            ("$(MISSING)$(MAP)", "$(MISSING)$(MAP)"),
+            ("$(REF)-", "$(A)-"),
+            ("$(A$(A))", "$(A$(A))"),
+            ("$x ${A} $( $", "$x ${A} $( $"),
+            ("$", "$"),
+            ("$(A", "$(A"),
+        ] {
+            assert_eq!(expanded(text), Tree::string(expected), "{text}");
+        }
+        assert_eq!(expanded("$(N)"), Tree::integer(8));
+    }
+
+    #[test]
+    fn floats_print_as_in_go() {
+        assert_eq!(print_float(1.5), "1.5");
+        assert_eq!(print_float(123_456.5), "123456.5");
+        assert_eq!(print_float(1_234_567.0), "1.234567e+06");
+        assert_eq!(print_float(0.000_01), "1e-05");
+    }
+
+    #[test]
+    fn paths() {
+        assert_eq!(path("spec.ports[0].port"), ["spec", "ports", "0", "port"]);
+        assert_eq!(path("a.[x=y].b"), ["a", "[x=y]", "b"]);
+    }
+}
