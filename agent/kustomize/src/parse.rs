@@ -7,7 +7,7 @@ use plumb_yaml::{Data, Limits, Node, Schema};
 use crate::error::{ErrorKind, Fault};
 use crate::object::{Origin, Resource};
 use crate::options::Options;
-use crate::tree::{Source, Tree};
+use crate::tree::Tree;
 
 /// What is wrong with a file, and on which line.
 #[derive(Debug)]
@@ -40,13 +40,11 @@ pub(crate) fn documents(bytes: &[u8], schema: Schema, options: &Options) -> Resu
 /// document is nothing.
 pub(crate) fn resources(bytes: &[u8], file: &str, options: &Options) -> Result<Vec<Resource>, Vec<FileFault>> {
     let nodes = documents(bytes, Schema::Resource, options).map_err(|fault| vec![fault])?;
-    let text = String::from_utf8_lossy(bytes);
-    let source = Source::new(&text);
     let mut queue = VecDeque::new();
     let mut faults = Vec::new();
     let alone = nodes.len() == 1;
     for node in &nodes {
-        let tree = match Tree::from_node(node, &source) {
+        let tree = match Tree::from_node(node) {
             Ok(tree) => tree,
             Err(fault) => {
                 faults.push(FileFault { line: Some(node.line), fault });

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use plumb_yaml::{Data, Limits, Node, Number, Schema, Value};
+use plumb_yaml::{Data, Node, Number, Schema, Style, Value};
 
 use crate::error::Fault;
 
@@ -70,27 +70,21 @@ impl Tree {
         if is_surely_a_string(&text) {
             return Self::string(text);
         }
-        let parsed = plumb_yaml::parse(text.as_bytes(), Schema::Resource, &Limits::default());
-        let kind = match parsed.as_deref() {
-            Ok([Node { data: Data::Null, .. }]) => Kind::Null,
-            Ok([Node { data: Data::Bool(value), .. }]) => Kind::Bool(*value),
-            Ok([Node { data: Data::Number(value), .. }]) => Kind::Number(value.clone()),
-            Ok([Node { data: Data::String(value), .. }]) if is_timestamp(&text, value) => {
-                Kind::Timestamp(value.as_str().into())
-            }
+        let kind = match plumb_yaml::plain(&text, Schema::Resource) {
+            // Nothing is written in quotes where it needs something, and is a string then.
+            Some(Data::Null) if !text.is_empty() => Kind::Null,
+            Some(Data::Bool(value)) => Kind::Bool(value),
+            Some(Data::Number(value)) => Kind::Number(value),
+            Some(Data::String(value)) if is_timestamp(&text, &value) => Kind::Timestamp(value.into()),
             _ => Kind::String,
         };
         Self::Scalar(Scalar::new(text, kind))
     }
 
-    /// Reads a node of a file, whose lines are `source`.
-    pub(crate) fn from_node(node: &Node, source: &Source<'_>) -> Result<Self, Fault> {
+    /// Reads a node of a file.
+    pub(crate) fn from_node(node: &Node) -> Result<Self, Fault> {
         let scalar = |kind| Self::Scalar(Scalar::new(node.text().unwrap_or_default(), kind));
         Ok(match &node.data {
-            // The parser gives a tilde for an empty value too, and only the file tells them apart.
-            Data::Null if node.text() == Some("~") && !source.has_tilde(node) => {
-                Self::Scalar(Scalar::new("", Kind::Null))
-            }
             Data::Null => scalar(Kind::Null),
             Data::Bool(value) => scalar(Kind::Bool(*value)),
             Data::Number(value) => scalar(Kind::Number(value.clone())),
@@ -98,11 +92,9 @@ impl Tree {
                 scalar(Kind::Timestamp(value.as_str().into()))
             }
             Data::String(value) => {
-                Self::Scalar(Scalar { text: value.clone(), kind: Kind::String, quoted: source.is_quoted(node) })
+                Self::Scalar(Scalar { text: value.clone(), kind: Kind::String, quoted: is_quoted(node) })
             }
-            Data::Sequence(items) => {
-                Self::Sequence(items.iter().map(|item| Self::from_node(item, source)).collect::<Result<_, _>>()?)
-            }
+            Data::Sequence(items) => Self::Sequence(items.iter().map(Self::from_node).collect::<Result<_, _>>()?),
             Data::Mapping(entries) => {
                 let mut map = Map::new();
                 for (key, value) in entries {
@@ -111,7 +103,7 @@ impl Tree {
                             format!("line {}: a key of an object must be a string; put it in quotes", key.line);
                         return Err(Fault::syntax(message));
                     };
-                    map.insert(name.clone(), Self::from_node(value, source)?);
+                    map.insert(name.clone(), Self::from_node(value)?);
                 }
                 Self::Mapping(map)
             }
@@ -226,29 +218,9 @@ impl Tree {
     }
 }
 
-/// The lines of a file.
-pub(crate) struct Source<'a>(Vec<&'a str>);
-
-impl<'a> Source<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
-        Self(text.lines().collect())
-    }
-
-    fn has_tilde(&self, node: &Node) -> bool {
-        self.at(node) == Some('~')
-    }
-
-    /// What is a string although it looks like something else was written in quotes or as a block, wherever it stands.
-    fn is_quoted(&self, node: &Node) -> bool {
-        matches!(self.at(node), Some('"' | '\'' | '|' | '>'))
-            || !Tree::plain(node.text().unwrap_or_default()).is_string()
-    }
-
-    /// The character with which a node begins.
-    fn at(&self, node: &Node) -> Option<char> {
-        let before = |place: u32| usize::try_from(place).ok()?.checked_sub(1);
-        self.0.get(before(node.line)?)?.chars().nth(before(node.column)?)
-    }
+/// Whether a string stays a string whatever text is put in its place: it is in quotes or a block, or a tag says so.
+fn is_quoted(node: &Node) -> bool {
+    node.style() != Style::Plain || !Tree::plain(node.text().unwrap_or_default()).is_string()
 }
 
 /// Whether a value is another text than was written, which only dates are: they start with a year.
@@ -271,4 +243,30 @@ fn is_surely_a_string(text: &str) -> bool {
 
 fn number_text(value: &Number) -> String {
     value.to_string()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use plumb_yaml::Limits;
+
+    use super::*;
+
+    /// What becomes of a scalar when another text is put into it.
+    fn assigned(written: &str) -> Tree {
+        let nodes = plumb_yaml::parse(written.as_bytes(), Schema::Resource, &Limits::default()).unwrap();
+        let mut tree = Tree::from_node(&nodes[0]).unwrap();
+        tree.set_text("8080");
+        tree
+    }
+
+    #[test]
+    fn what_was_no_plain_scalar_stays_a_string() {
+        for written in ["'1'", "\"1\"", "|\n  1\n", ">-\n  1\n", "|\n  text\n", "!!str 1"] {
+            assert!(assigned(written).is_string(), "{written}");
+        }
+        for written in ["1", "text", "true", "1.5"] {
+            assert!(!assigned(written).is_string(), "{written}");
+        }
+    }
 }

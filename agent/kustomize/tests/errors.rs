@@ -56,13 +56,13 @@ fn syntax() {
     check(
         [("app/kustomization.yaml", "resources:\n- a\n b: c\n")],
         expect![[r#"
-        app/kustomization.yaml:3: not valid YAML: mapping values are not allowed in this context
-    "#]],
+            app/kustomization.yaml:3: not valid YAML: a : with a blank behind it is not allowed here; put the text in quotes
+        "#]],
     );
     check(
         [("app/kustomization.yaml", "resources: [a.yaml]\n"), ("app/a.yaml", "kind: A\nmetadata: {name: a\ndata: x\n")],
         expect![[r#"
-            app/a.yaml:3: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'
+            app/a.yaml:3: not valid YAML: there should be a , or a } here
         "#]],
     );
     check(

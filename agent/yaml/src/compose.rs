@@ -2,48 +2,55 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
-
 use crate::budget::{Budget, Size};
 use crate::error::Error;
+use crate::event::{Event, Properties, What};
+use crate::events::Events;
 use crate::fold;
 use crate::key::{self, Key};
 use crate::merge::{self, Entry};
 use crate::node::{Data, Node};
 use crate::number;
 use crate::resolve::{self, Resolved, Schema, Tag};
-use crate::scalar_text;
+use crate::scan::{Fault, Mark, Style};
 
 /// Reads the first document of a text that starts on the given line of its file; none when there is no document.
 pub(crate) fn compose(text: &str, line: u32, schema: Schema, budget: &mut Budget) -> Result<Option<Node>, Error> {
-    let depth = budget.limits.depth;
-    let options = options! { emit_comments: false, flow_nesting_limit: depth, block_nesting_limit: depth };
-    let mut composer = Composer { text, line, schema, budget, open: Vec::new(), anchors: HashMap::new() };
-    for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|error| composer.syntax(&error))?;
-        if let Some(root) = composer.event(event, span)? {
+    let mut events = match schema {
+        Schema::Resource => Events::without_comments(text),
+        Schema::Yaml11 => Events::without_lookahead(text),
+    };
+    let mut composer =
+        Composer { line, schema, budget, open: Vec::new(), anchors: HashMap::new(), keeps_anchors: text.contains('*') };
+    loop {
+        let event = events.next().map_err(|fault| composer.syntax(&fault))?;
+        if event.what == What::StreamEnd {
+            return Ok(None);
+        }
+        if let Some(root) = composer.event(event)? {
+            events.next().map_err(|fault| composer.syntax(&fault))?;
             return Ok(Some(root));
         }
     }
-    Ok(None)
 }
 
-struct Composer<'b> {
-    text: &'b str,
+struct Composer<'b, 't> {
     line: u32,
     schema: Schema,
     budget: &'b mut Budget,
-    open: Vec<Open>,
-    /// Finished nodes by the id of their anchor; none while the node is still open.
-    anchors: HashMap<usize, Option<(Node, Size)>>,
+    open: Vec<Open<'t>>,
+    /// Finished nodes by their anchor; none while the node is still open.
+    anchors: HashMap<&'t str, Option<(Node, Size)>>,
+    /// Without a `*` there can be no alias, and no node need be kept for one.
+    keeps_anchors: bool,
 }
 
 /// A collection whose end has not come yet.
-struct Open {
+struct Open<'t> {
     items: Items,
     /// It, or a collection around it, is written in brackets.
     flow: bool,
-    anchor: usize,
+    anchor: Option<&'t str>,
     place: (u32, u32),
     size: Size,
 }
@@ -61,96 +68,75 @@ struct Finished {
     merge: bool,
 }
 
-impl Composer<'_> {
+impl<'t> Composer<'_, 't> {
     /// Takes one event; returns the root when it is complete.
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<Option<Node>, Error> {
-        let place = self.place(span);
-        let finished = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let tag = tag.as_deref().map(tag_name);
-                let text = scalar_text::written(&text, style, span, self.text);
-                let finished = self.scalar(text, style, tag.as_deref(), place)?;
-                self.anchor(anchor, &finished);
+    fn event(&mut self, event: Event<'t>) -> Result<Option<Node>, Error> {
+        let place = self.place(event.content);
+        let finished = match event.what {
+            What::Scalar(text, style, Properties { anchor, tag }) => {
+                let finished = self.scalar(text.into_owned(), style, tag.as_deref(), place)?;
+                self.anchor(anchor, &finished)?;
                 finished
             }
-            Event::Alias(id) => self.alias(id, place)?,
-            Event::SequenceStart(style, anchor, _) => {
-                self.start(Items::Sequence(Vec::new()), style, anchor, place)?;
+            What::Alias(name) => self.alias(name, place)?,
+            What::SequenceStart(flow, properties) => {
+                self.start(Items::Sequence(Vec::new()), flow, properties.anchor, place)?;
                 return Ok(None);
             }
-            Event::MappingStart(style, anchor, _) => {
-                self.start(Items::Mapping(Vec::new(), None), style, anchor, place)?;
+            What::MappingStart(flow, properties) => {
+                self.start(Items::Mapping(Vec::new(), None), flow, properties.anchor, place)?;
                 return Ok(None);
             }
-            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+            What::SequenceEnd | What::MappingEnd => match self.open.pop() {
                 Some(open) => self.finish(open)?,
                 None => return Ok(None),
             },
-            _ => return Ok(None),
+            What::StreamEnd | What::DocumentStart | What::DocumentEnd => return Ok(None),
         };
         self.add(finished)
     }
 
-    fn place(&self, span: Span) -> (u32, u32) {
-        self.at(span.start.line(), span.start.col())
+    /// A place in the file, from 1.
+    fn place(&self, mark: Mark) -> (u32, u32) {
+        (self.line.saturating_add(mark.line), mark.column.saturating_add(1))
     }
 
-    /// A place in the file; the parser counts lines from 1 and columns from 0.
-    fn at(&self, line: usize, column: usize) -> (u32, u32) {
-        let line = u32::try_from(line.saturating_sub(1)).unwrap_or(u32::MAX);
-        let column = u32::try_from(column).unwrap_or(u32::MAX);
-        (self.line.saturating_add(line), column.saturating_add(1))
+    fn syntax(&self, fault: &Fault) -> Error {
+        let (line, column) = self.place(fault.mark);
+        Error::new(line, column, fault.message)
     }
 
-    fn syntax(&self, error: &ScanError) -> Error {
-        let (line, column) = self.at(error.marker().line(), error.marker().col());
-        let message = match error.kind() {
-            ErrorKind::UnknownAnchor => "the alias has no anchor before it in this document".to_owned(),
-            ErrorKind::RecursionLimitExceeded => self.too_deep(),
-            kind => kind.to_string().to_lowercase(),
-        };
-        Error::new(line, column, message)
-    }
-
-    fn scalar(
-        &mut self,
-        text: &str,
-        style: ScalarStyle,
-        tag: Option<&str>,
-        place: (u32, u32),
-    ) -> Result<Finished, Error> {
+    fn scalar(&mut self, text: String, style: Style, tag: Option<&str>, place: (u32, u32)) -> Result<Finished, Error> {
         let fault = |message: String| Error::new(place.0, place.1, message);
         self.budget.node().map_err(fault)?;
-        let quoted = style != ScalarStyle::Plain;
+        let quoted = style != Style::Plain;
         let merge = match tag {
             None => !quoted && text == "<<",
             Some("tag:yaml.org,2002:merge") => text == "<<",
             Some(_) => false,
         };
+        let size = Size { nodes: 1, bytes: text.len(), depth: 0 };
         let data = match tag {
-            None if style == ScalarStyle::Folded && self.schema == Schema::Resource => {
-                Data::String(fold::rewritten(text))
-            }
-            None if quoted => Data::String(text.to_owned()),
+            None if style == Style::Folded && self.schema == Schema::Resource => Data::String(fold::rewritten(&text)),
+            None if quoted => Data::String(text.clone()),
             // kyaml writes nothing as '' where it needs something, and reads an empty string.
             None if text.is_empty() && self.schema == Schema::Resource && (self.in_flow() || self.expects_key()) => {
                 Data::String(String::new())
             }
-            None => match resolve::untagged(text, self.schema) {
+            None => match resolve::untagged(&text, self.schema) {
                 // Within brackets kyaml quotes what has a colon in it, so a time stays as it is.
-                Resolved::Timestamp(_) if self.in_flow() && text.contains(':') => Data::String(text.to_owned()),
+                Resolved::Timestamp(_) if self.in_flow() && text.contains(':') => Data::String(text.clone()),
                 // As a key even infinity has a text.
                 Resolved::Number(number::Parsed::Float(value)) if !value.is_finite() && self.expects_key() => {
-                    Data::String(if self.schema == Schema::Yaml11 { number::print_key(value) } else { text.to_owned() })
+                    Data::String(if self.schema == Schema::Yaml11 { number::print_key(value) } else { text.clone() })
                 }
                 resolved => {
-                    resolved.into_data(text, self.schema).ok_or_else(|| resolve::no_json(text)).map_err(fault)?
+                    resolved.into_data(&text, self.schema).ok_or_else(|| resolve::no_json(&text)).map_err(fault)?
                 }
             },
-            Some(tag) => resolve::tagged(text, known(tag), quoted, self.schema).map_err(fault)?,
+            Some(tag) => resolve::tagged(&text, known(tag), quoted, self.schema).map_err(fault)?,
         };
-        let size = Size { nodes: 1, bytes: text.len(), depth: 0 };
-        Ok(Finished { node: Node::scalar(data, text, place.0, place.1), size, alias: false, merge })
+        Ok(Finished { node: Node::scalar(data, text, style, place.0, place.1), size, alias: false, merge })
     }
 
     fn in_flow(&self) -> bool {
@@ -161,15 +147,20 @@ impl Composer<'_> {
         matches!(self.open.last(), Some(Open { items: Items::Mapping(_, None), .. }))
     }
 
-    fn anchor(&mut self, id: usize, finished: &Finished) {
-        if id != 0 {
-            self.anchors.insert(id, Some((finished.node.clone(), finished.size)));
+    fn anchor(&mut self, name: Option<&'t str>, finished: &Finished) -> Result<(), Error> {
+        let Some(name) = name.filter(|_| self.keeps_anchors) else { return Ok(()) };
+        // A copy within a copy could make the memory that anchors cost grow with their depth.
+        if self.open.iter().any(|open| open.anchor.is_some()) {
+            let fault = |message: String| Error::new(finished.node.line, finished.node.column(), message);
+            self.budget.copy(finished.size).map_err(fault)?;
         }
+        self.anchors.insert(name, Some((finished.node.clone(), finished.size)));
+        Ok(())
     }
 
-    fn alias(&mut self, id: usize, place: (u32, u32)) -> Result<Finished, Error> {
+    fn alias(&mut self, name: &str, place: (u32, u32)) -> Result<Finished, Error> {
         let fault = |message: String| Error::new(place.0, place.1, message);
-        let (node, size) = match self.anchors.get(&id) {
+        let (node, size) = match self.anchors.get(name) {
             Some(Some(found)) => found,
             Some(None) => return Err(fault("the value of the anchor contains an alias of itself".to_owned())),
             None => return Err(fault("the alias has no anchor before it in this document".to_owned())),
@@ -180,7 +171,7 @@ impl Composer<'_> {
             return Err(fault(self.too_deep()));
         }
         let mut node = node.clone();
-        (node.line, node.column) = place;
+        node.move_to(place.0, place.1);
         Ok(Finished { node, size, alias: true, merge: false })
     }
 
@@ -188,28 +179,28 @@ impl Composer<'_> {
         format!("collections are nested more than {} levels deep", self.budget.limits.depth)
     }
 
-    fn start(&mut self, items: Items, style: StructureStyle, anchor: usize, place: (u32, u32)) -> Result<(), Error> {
+    fn start(&mut self, items: Items, flow: bool, anchor: Option<&'t str>, place: (u32, u32)) -> Result<(), Error> {
         let fault = |message: String| Error::new(place.0, place.1, message);
         self.budget.node().map_err(fault)?;
         if self.open.len() >= self.budget.limits.depth {
             return Err(fault(self.too_deep()));
         }
-        if anchor != 0 {
-            self.anchors.insert(anchor, None);
+        if let Some(name) = anchor.filter(|_| self.keeps_anchors) {
+            self.anchors.insert(name, None);
         }
-        let flow = style == StructureStyle::Flow || self.open.last().is_some_and(|open| open.flow);
+        let flow = flow || self.in_flow();
         self.open.push(Open { items, flow, anchor, place, size: Size { nodes: 1, bytes: 0, depth: 1 } });
         Ok(())
     }
 
-    fn finish(&mut self, open: Open) -> Result<Finished, Error> {
+    fn finish(&mut self, open: Open<'t>) -> Result<Finished, Error> {
         let data = match open.items {
             Items::Sequence(items) => Data::Sequence(items),
             Items::Mapping(entries, _) => Data::Mapping(merge::mapping(entries, self.schema)?),
         };
         let node = Node::new(data, open.place.0, open.place.1);
         let finished = Finished { node, size: open.size, alias: false, merge: false };
-        self.anchor(open.anchor, &finished);
+        self.anchor(open.anchor, &finished)?;
         Ok(finished)
     }
 
@@ -235,11 +226,6 @@ impl Composer<'_> {
         }
         Ok(None)
     }
-}
-
-/// The full name of a tag.
-fn tag_name(tag: &granit_parser::Tag) -> String {
-    format!("{}{}", tag.handle(), tag.suffix())
 }
 
 fn known(tag: &str) -> Tag<'_> {

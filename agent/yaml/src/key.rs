@@ -18,7 +18,7 @@ pub(crate) struct Key {
 /// At the top of a resource kustomize takes the text of a scalar; further down every key that is not a string is an error. The tools
 /// for YAML 1.1 print the value of the key.
 pub(crate) fn key(mut node: Node, merge: bool, top: bool, schema: Schema) -> Result<Key, Error> {
-    let fault = |node: &Node, message: &str| Err(Error::new(node.line, node.column, message));
+    let fault = |node: &Node, message: &str| Err(Error::new(node.line, node.column(), message));
     if merge {
         return Ok(Key { node, merge, drop: false });
     }
@@ -42,7 +42,7 @@ pub(crate) fn key(mut node: Node, merge: bool, top: bool, schema: Schema) -> Res
             text.to_owned()
         }
     };
-    node = Node::scalar(Data::String(name.clone()), &name, node.line, node.column);
+    node = Node::scalar(Data::String(name.clone()), name.clone(), node.style(), node.line, node.column());
     // kyaml clears the field `<<` of every mapping, in quotes or not, before it merges.
     let drop = schema == Schema::Resource && name == "<<";
     Ok(Key { node, merge, drop })

@@ -1,7 +1,7 @@
 //! YAML as Kubernetes tools read it and print it.
 //!
 //! No YAML library for Rust reads `yes`, `0755`, `2020-01-01` or a duplicate key as kustomize does, nor prints as it does, so this crate
-//! brings its own resolver, composer and printer on the events of `granit-parser`. [`parse`] reads a file by one of two
+//! brings its own scanner, resolver, composer and printer, which follow the libraries of Go that kustomize uses. [`parse`] reads a file by one of two
 //! [`Schema`]s, [`print()`] writes an object byte for byte as `kustomize build` 5.8 does.
 //!
 //! Everything here is pure, and no input makes it panic, overflow the stack or use memory without bound: see [`Limits`].
@@ -10,6 +10,8 @@ mod budget;
 mod compose;
 mod document;
 mod error;
+mod event;
+mod events;
 mod fold;
 mod key;
 mod limits;
@@ -19,7 +21,7 @@ mod number;
 mod parse;
 mod print;
 mod resolve;
-mod scalar_text;
+mod scan;
 mod timestamp;
 
 pub use error::Error;
@@ -28,4 +30,5 @@ pub use node::{Data, Node};
 pub use parse::parse;
 pub use print::{print, print_documents};
 pub use resolve::{Schema, plain};
+pub use scan::Style;
 pub use serde_json::{Map, Number, Value};

@@ -92,7 +92,7 @@ fn resource(read: Vec<Entry>) -> Result<Vec<(Node, Node)>, Error> {
 }
 
 fn duplicate(key: &Node, name: &str, first: u32) -> Error {
-    Error::new(key.line, key.column, format!("the key {name:?} stands already on line {first}; remove one"))
+    Error::new(key.line, key.column(), format!("the key {name:?} stands already on line {first}; remove one"))
 }
 
 /// The mappings that the value of a merge key names.
@@ -100,7 +100,7 @@ fn sources(value: Node, alias: bool) -> Result<Vec<Vec<(Node, Node)>>, Error> {
     let wrong = |node: &Node| {
         Error::new(
             node.line,
-            node.column,
+            node.column(),
             "the merge key << wants a mapping, or a sequence of mappings; give it an alias of one",
         )
     };

@@ -3,6 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 use crate::error::Error;
+use crate::scan::Style;
 
 /// A value and where it stands in its file.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,8 +12,8 @@ pub struct Node {
     pub data: Data,
     /// The line where the node starts, from 1; for an alias the line of the alias.
     pub line: u32,
-    /// The column where the node starts, in characters, from 1.
-    pub column: u32,
+    column: u16,
+    style: Style,
     written: Option<Box<str>>,
 }
 
@@ -35,12 +36,30 @@ pub enum Data {
 
 impl Node {
     pub(crate) fn new(data: Data, line: u32, column: u32) -> Self {
-        Self { data, line, column, written: None }
+        Self { data, line, column: narrow(column), style: Style::Plain, written: None }
     }
 
-    pub(crate) fn scalar(data: Data, written: &str, line: u32, column: u32) -> Self {
-        let same = matches!(&data, Data::String(text) if text == written);
-        Self { data, line, column, written: (!same).then(|| written.into()) }
+    pub(crate) fn scalar(data: Data, written: String, style: Style, line: u32, column: u32) -> Self {
+        let same = matches!(&data, Data::String(text) if *text == written);
+        let written = (!same).then(|| written.into_boxed_str());
+        Self { data, line, column: narrow(column), style, written }
+    }
+
+    pub(crate) fn move_to(&mut self, line: u32, column: u32) {
+        self.line = line;
+        self.column = narrow(column);
+    }
+
+    /// The column where the node starts, in characters, from 1; those far to the right count as 65535.
+    #[must_use]
+    pub fn column(&self) -> u32 {
+        self.column.into()
+    }
+
+    /// How a scalar is written; plain for a sequence and a mapping.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        self.style
     }
 
     /// The text of a scalar as the file has it, before it became a value: `1.20`, `0x10`, `~`, `2020-01-01`.
@@ -128,7 +147,7 @@ impl Node {
                 let mut map = Map::new();
                 for (key, value) in entries {
                     let Data::String(name) = &key.data else {
-                        return Err(Error::new(key.line, key.column, "a key must be a string; put it in quotes"));
+                        return Err(Error::new(key.line, key.column(), "a key must be a string; put it in quotes"));
                     };
                     map.insert(name.clone(), value.to_value()?);
                 }
@@ -136,6 +155,10 @@ impl Node {
             }
         })
     }
+}
+
+fn narrow(column: u32) -> u16 {
+    u16::try_from(column).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]
@@ -150,17 +173,17 @@ mod tests {
     #[test]
     fn places_count_from_one_in_the_whole_file() {
         let nodes = read("# head\na: 1\n---\n\né: [x, y]\n---\n# nothing\n---\n- z\n");
-        let places: Vec<_> = nodes.iter().map(|node| (node.line, node.column)).collect();
+        let places: Vec<_> = nodes.iter().map(|node| (node.line, node.column())).collect();
         assert_eq!(places, [(2, 1), (5, 1), (7, 1), (9, 1)]);
         let items = nodes[1].get("é").unwrap().as_sequence().unwrap();
-        assert_eq!((items[1].line, items[1].column), (5, 8));
+        assert_eq!((items[1].line, items[1].column()), (5, 8));
     }
 
     #[test]
     fn an_alias_stands_where_it_is_written() {
         let nodes = read("a: &a {x: 1}\nb: *a\n");
         let alias = nodes[0].get("b").unwrap();
-        assert_eq!((alias.line, alias.column), (2, 4));
+        assert_eq!((alias.line, alias.column()), (2, 4));
         assert_eq!(alias.get("x").unwrap().line, 1);
     }
 
@@ -170,6 +193,17 @@ mod tests {
         let texts: Vec<_> = nodes[0].as_sequence().unwrap().iter().map(Node::text).collect();
         assert_eq!(texts, ["1.20", "0x10", "~", "2020-01-01", "a", "True"].map(Some));
         assert_eq!(nodes[0].text(), None);
+    }
+
+    #[test]
+    fn the_style_of_a_scalar_stays() {
+        let nodes = read("- a\n- 'a'\n- \"a\"\n- |\n  1\n- >-\n  1\n- ~\n-\n- &a\n- [x]\n");
+        let items = nodes[0].as_sequence().unwrap();
+        let styles: Vec<_> = items[..5].iter().map(Node::style).collect();
+        assert_eq!(styles, [Style::Plain, Style::SingleQuoted, Style::DoubleQuoted, Style::Literal, Style::Folded]);
+        let nulls: Vec<_> = items[5..8].iter().map(|node| (node.is_null(), node.text())).collect();
+        assert_eq!(nulls, [(true, Some("~")), (true, Some("")), (true, Some(""))]);
+        assert_eq!(items[8].style(), Style::Plain);
     }
 
     #[test]

@@ -1206,7 +1206,7 @@ fn refuses_separator_with_content() {
 
 #[test]
 fn refuses_tab_as_indentation() {
-    check_fails("a:\n\tb: 1\n", &expect!["line 2, column 2: tabs disallowed within this context (block indentation)"]);
+    check_fails("a:\n\tb: 1\n", &expect!["line 2, column 1: a tab cannot indent; use blanks"]);
 }
 
 #[test]
@@ -1214,7 +1214,7 @@ fn refuses_unclosed() {
     check_fails(
         r#"a: [1, 2
 "#,
-        &expect!["line 1, column 4: unclosed bracket '['"],
+        &expect!["line 1, column 4: this [ is not closed"],
     );
 }
 
@@ -1223,7 +1223,7 @@ fn refuses_mapping_in_a_scalar() {
     check_fails(
         r#"a: b: c
 "#,
-        &expect!["line 1, column 5: mapping values are not allowed in this context"],
+        &expect!["line 1, column 5: a : with a blank behind it is not allowed here; put the text in quotes"],
     );
 }
 
@@ -1232,6 +1232,6 @@ fn refuses_unclosed_quote() {
     check_fails(
         r#"a: "b
 "#,
-        &expect!["line 2, column 1: invalid indentation in multiline quoted scalar"],
+        &expect!["line 2, column 1: the text in quotes is not closed"],
     );
 }

@@ -101,7 +101,7 @@ proptest! {
         for schema in [Schema::Resource, Schema::Yaml11] {
             if let Ok(nodes) = parse(text.as_bytes(), schema, &Limits::default()) {
                 for node in nodes {
-                    prop_assert!(node.line >= 1 && node.column >= 1);
+                    prop_assert!(node.line >= 1 && node.column() >= 1);
                     let value = node.to_value().unwrap();
                     prop_assert!(!print(&value).is_empty());
                 }
