@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use plumb_yaml::Schema;
 
+use crate::budget::Budget;
 use crate::error::{Error, Fault};
 use crate::fieldspec::config::Config;
 use crate::generate::generate;
@@ -48,13 +49,11 @@ pub(crate) struct Accumulated {
     pub(crate) vars: BTreeMap<String, PlacedVar>,
 }
 
-impl Default for Accumulated {
-    fn default() -> Self {
-        Self { resources: Resources::default(), config: Arc::clone(Config::empty()), vars: BTreeMap::new() }
-    }
-}
-
 impl Accumulated {
+    fn new(budget: &Budget) -> Self {
+        Self { resources: Resources::new(budget), config: Arc::clone(Config::empty()), vars: BTreeMap::new() }
+    }
+
     /// Adds what a base makes.
     fn merge(&mut self, below: Accumulated) -> Result<(), Fault> {
         self.resources.append_all(below.resources.into_list())?;
@@ -78,13 +77,21 @@ impl<'a> Accumulator<'a> {
     pub(crate) fn top(&mut self, directory: &str) -> Option<Top> {
         let chain = [directory.to_owned()];
         let layer = self.read(directory, &chain)?;
-        let accumulated = self.layer(&layer, Accumulated::default())?;
+        let accumulated = self.layer(&layer, Accumulated::new(&self.loader.budget))?;
         Some(Top { kustomization: layer.kustomization, accumulated })
     }
 
     fn error(&mut self, chain: &[String], file: &str, line: Option<u32>, field: Option<String>, fault: Fault) {
-        let Fault { kind, message } = fault;
-        self.errors.push(Error { kind, file: file.to_owned(), line, field, bases: chain.to_vec(), message });
+        if !self.gives_up() {
+            let Fault { kind, message } = fault;
+            let (message, field) = (shortened(message), field.map(shortened));
+            self.errors.push(Error { kind, file: file.to_owned(), line, field, bases: chain.to_vec(), message });
+        }
+    }
+
+    /// Whether there are so many errors that nobody wants more.
+    fn gives_up(&self) -> bool {
+        self.errors.len() >= self.loader.budget.options.max_errors
     }
 
     fn problem(&mut self, layer: &Layer<'_>, problem: Problem) {
@@ -117,11 +124,13 @@ impl<'a> Accumulator<'a> {
 
     /// Reads the kustomization file of a directory.
     fn read<'l>(&mut self, directory: &'l str, chain: &'l [String]) -> Option<Layer<'l>> {
-        let options = self.loader.options;
+        let budget = &self.loader.budget;
         self.kustomizations += 1;
-        if self.kustomizations > options.max_kustomizations {
-            let fault =
-                Fault::limit(format!("the render needs more than {} kustomizations", options.max_kustomizations));
+        if self.kustomizations > budget.options.max_kustomizations {
+            let fault = Fault::limit(format!(
+                "the render needs more than {} kustomizations",
+                budget.options.max_kustomizations
+            ));
             self.error(chain, directory, None, None, fault);
             return None;
         }
@@ -134,7 +143,7 @@ impl<'a> Accumulator<'a> {
         };
         let empty = FileFault { line: None, fault: Fault::syntax("the kustomization file is empty") };
         // Only the first document counts, as in kustomize.
-        let document = parse::documents(&bytes, Schema::Yaml11, options)
+        let document = parse::documents(&bytes, Schema::Yaml11, budget)
             .and_then(|documents| documents.into_iter().next().ok_or(empty));
         let decoded = match document {
             Ok(document) => Kustomization::decode(&document),
@@ -155,10 +164,16 @@ impl<'a> Accumulator<'a> {
     fn layer(&mut self, layer: &Layer<'_>, mut accumulated: Accumulated) -> Option<Accumulated> {
         let before = self.errors.len();
         for entry in &layer.kustomization.resources {
+            if self.gives_up() {
+                return None;
+            }
             self.resource(layer, entry, &mut accumulated);
         }
         accumulated.config = self.configured(layer, &accumulated.config)?;
         for generator in &layer.kustomization.generators {
+            if self.gives_up() {
+                return None;
+            }
             match generate(self.loader, layer.directory, &layer.file, generator) {
                 Ok(resource) => {
                     let result = accumulated.resources.absorb(resource);
@@ -175,11 +190,21 @@ impl<'a> Accumulator<'a> {
             return None;
         }
         for transformer in transformers? {
-            for problem in transformer.apply(&mut accumulated.resources, self.loader.options) {
+            for problem in transformer.apply(&mut accumulated.resources, &self.loader.budget) {
                 self.problem(layer, problem);
             }
         }
         self.vars(layer, &mut accumulated);
         (self.errors.len() == before).then_some(accumulated)
     }
+}
+
+/// A message that a person can read: what it quotes may be as long as a file.
+fn shortened(mut text: String) -> String {
+    const LONGEST: usize = 4096;
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    text
 }

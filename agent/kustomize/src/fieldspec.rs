@@ -42,6 +42,9 @@ impl FieldSpec {
         if !self.applies_to(&resource.gvk()) {
             return Ok(());
         }
+        if self.path.len() > LONGEST_PATH {
+            return Err(Fault::limit(format!("the path of a field spec has more than {LONGEST_PATH} bytes")));
+        }
         let create = if self.create { create } else { Create::Nothing };
         let parts = split(&self.path);
         visit(&mut resource.tree, &parts, create, set).map_err(|fault| Fault {
@@ -50,6 +53,9 @@ impl FieldSpec {
         })
     }
 }
+
+/// The longest path in bytes; each part of it may create a map in a map.
+const LONGEST_PATH: usize = 1024;
 
 /// Adds a field spec unless one for the same field is there; one with another `create` is a conflict.
 pub(crate) fn merge_one(specs: &mut Vec<FieldSpec>, spec: &FieldSpec) -> Result<(), Fault> {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accumulate;
+mod budget;
 mod error;
 mod fieldspec;
 mod filters;
@@ -14,6 +15,7 @@ mod object;
 mod options;
 mod order;
 mod parse;
+mod pattern;
 mod read_set;
 mod resources;
 mod schema;

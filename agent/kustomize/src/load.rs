@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use crate::budget::Budget;
 use crate::error::Fault;
 use crate::fs::{Entry, Fs};
 use crate::options::Options;
@@ -11,10 +12,16 @@ use crate::read_set::{ReadSet, symlink_id};
 /// The names that a kustomization file may have.
 pub(crate) const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
+/// Steps to look a path up.
+const STEPS_OF_A_LOOKUP: usize = 1000;
+
+/// The longest path in bytes, as on Linux.
+const LONGEST_PATH: usize = 4096;
+
 /// Reads the tree and records what it read.
 pub(crate) struct Loader<'a> {
     fs: &'a dyn Fs,
-    pub(crate) options: &'a Options,
+    pub(crate) budget: Budget,
     read: RefCell<ReadSet>,
 }
 
@@ -27,8 +34,8 @@ pub(crate) enum Found {
 }
 
 impl<'a> Loader<'a> {
-    pub(crate) fn new(fs: &'a dyn Fs, options: &'a Options) -> Self {
-        Self { fs, options, read: RefCell::default() }
+    pub(crate) fn new(fs: &'a dyn Fs, options: &Options) -> Self {
+        Self { fs, budget: Budget::new(options), read: RefCell::default() }
     }
 
     pub(crate) fn into_read_set(self) -> ReadSet {
@@ -38,7 +45,7 @@ impl<'a> Loader<'a> {
     /// Looks a path up, relative to `directory`, following symbolic links inside the tree.
     pub(crate) fn find(&self, directory: &str, path: &str) -> Result<Found, Fault> {
         let mut path = join(directory, path)?;
-        for _ in 0..=self.options.max_symlinks {
+        for _ in 0..=self.budget.options.max_symlinks {
             match self.lookup(&path)? {
                 Entry::File { bytes, .. } => return Ok(Found::File { path, bytes }),
                 Entry::Directory { .. } => return Ok(Found::Directory { path }),
@@ -49,7 +56,7 @@ impl<'a> Loader<'a> {
                 },
             }
         }
-        Err(Fault::path(format!("{path} leads through more than {} symbolic links", self.options.max_symlinks)))
+        Err(Fault::path(format!("{path} leads through more than {} symbolic links", self.budget.options.max_symlinks)))
     }
 
     /// Whether a directory on the way to a missing path is a symbolic link, and where the path leads then.
@@ -66,6 +73,8 @@ impl<'a> Loader<'a> {
     }
 
     fn lookup(&self, path: &str) -> Result<Entry, Fault> {
+        self.budget.work(STEPS_OF_A_LOOKUP);
+        self.budget.check()?;
         let entry = self.fs.lookup(path).map_err(|error| Fault::storage(error.to_string()))?;
         let mut read = self.read.borrow_mut();
         match &entry {
@@ -91,9 +100,14 @@ impl<'a> Loader<'a> {
                         display(directory)
                     )));
                 }
-                if bytes.len() > self.options.max_file_bytes {
-                    return Err(Fault::limit(format!("{path} has more than {} bytes", self.options.max_file_bytes)));
+                if bytes.len() > self.budget.options.max_file_bytes {
+                    return Err(Fault::limit(format!(
+                        "{path} has more than {} bytes",
+                        self.budget.options.max_file_bytes
+                    )));
                 }
+                self.budget.text(bytes.len());
+                self.budget.check()?;
                 Ok((real, bytes))
             }
             Found::Directory { .. } => Err(Fault::path(format!("{path} is a directory, expected a file"))),
@@ -123,7 +137,11 @@ impl<'a> Loader<'a> {
                 display(directory),
                 KUSTOMIZATION_FILES.join(", ")
             ))),
-            1 => found.pop().ok_or_else(|| Fault::path("there is no kustomization file")),
+            1 => {
+                let (path, bytes) = found.pop().ok_or_else(|| Fault::path("there is no kustomization file"))?;
+                self.budget.text(bytes.len());
+                Ok((path, bytes))
+            }
             _ => Err(Fault::conflict(format!(
                 "there is more than one kustomization file in {}: {}; keep one",
                 display(directory),
@@ -165,6 +183,9 @@ pub(crate) fn missing(directory: &str, written: &str, real: &str, expected: &str
 pub(crate) fn join(directory: &str, path: &str) -> Result<String, Fault> {
     if path.is_empty() {
         return Err(Fault::path("the path is empty"));
+    }
+    if directory.len() + path.len() >= LONGEST_PATH {
+        return Err(Fault::limit(format!("the path has more than {LONGEST_PATH} bytes")));
     }
     if path.starts_with('/') {
         return Err(Fault::path(format!("{path} is an absolute path; use one relative to the kustomization file")));

@@ -1,6 +1,8 @@
 //! The order in which objects are printed.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use crate::id::Gvk;
 use crate::kustomization::Sort;
@@ -34,6 +36,8 @@ const FIRST: &[&str] = &[
 ];
 const LAST: &[&str] = &["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 
+static RANKS: LazyLock<HashMap<&str, isize>> = LazyLock::new(|| ranks(FIRST, LAST));
+
 /// Sorts as the kustomization at the top says; without a word from it in legacy order, as the command line does.
 pub(crate) fn sort(resources: &mut Resources, sort: Option<&Sort>) {
     match sort {
@@ -41,15 +45,15 @@ pub(crate) fn sort(resources: &mut Resources, sort: Option<&Sort>) {
         Some(Sort::Legacy(Some((first, last)))) => {
             let first: Vec<&str> = first.iter().map(String::as_str).collect();
             let last: Vec<&str> = last.iter().map(String::as_str).collect();
-            legacy(resources, &first, &last);
+            legacy(resources, &ranks(&first, &last));
         }
-        Some(Sort::Legacy(None)) | None => legacy(resources, FIRST, LAST),
+        Some(Sort::Legacy(None)) | None => legacy(resources, &RANKS),
     }
 }
 
 /// The place of a kind among kinds, which kustomize sorts field specs by.
 pub(crate) fn of_kind(gvk: &Gvk) -> (isize, String) {
-    (rank(&gvk.kind, FIRST, LAST), group_version_kind(gvk))
+    (RANKS.get(gvk.kind.as_str()).copied().unwrap_or(0), group_version_kind(gvk))
 }
 
 struct Key {
@@ -59,26 +63,24 @@ struct Key {
     rest: String,
 }
 
-fn legacy(resources: &mut Resources, first: &[&str], last: &[&str]) {
-    let mut keyed: Vec<(Key, Resource)> = std::mem::take(resources.list_mut())
-        .into_iter()
-        .map(|resource| (key(&resource, first, last), resource))
-        .collect();
+fn legacy(resources: &mut Resources, ranks: &HashMap<&str, isize>) {
+    let mut keyed: Vec<(Key, Resource)> =
+        std::mem::take(resources.list_mut()).into_iter().map(|resource| (key(&resource, ranks), resource)).collect();
     keyed.sort_by(|(a, _), (b, _)| compare(a, b));
     *resources.list_mut() = keyed.into_iter().map(|(_, resource)| resource).collect();
 }
 
-fn key(resource: &Resource, first: &[&str], last: &[&str]) -> Key {
+fn key(resource: &Resource, ranks: &HashMap<&str, isize>) -> Key {
     let gvk = resource.gvk();
     let rest = format!("{}|{}", or(resource.namespace(), "~X"), or(resource.name(), "~N"));
-    Key { rank: rank(&gvk.kind, first, last), group_version_kind: group_version_kind(&gvk), gvk, rest }
+    let rank = ranks.get(gvk.kind.as_str()).copied().unwrap_or(0);
+    Key { rank, group_version_kind: group_version_kind(&gvk), gvk, rest }
 }
 
-fn rank(kind: &str, first: &[&str], last: &[&str]) -> isize {
+/// The ranks of the kinds in the lists; the others are between, at zero.
+fn ranks<'k>(first: &[&'k str], last: &[&'k str]) -> HashMap<&'k str, isize> {
     // A kind in both lists counts as one of the last, and of a kind listed twice the later place counts.
-    let place = |list: &[&str]| list.iter().rposition(|other| *other == kind).and_then(|at| isize::try_from(at).ok());
-    let count = isize::try_from(first.len()).unwrap_or(isize::MAX);
-    place(last).map(|at| at + 1).or_else(|| place(first).map(|at| at - count)).unwrap_or(0)
+    (-first.len().cast_signed()..).zip(first).chain((1..).zip(last)).map(|(rank, kind)| (*kind, rank)).collect()
 }
 
 fn group_version_kind(gvk: &Gvk) -> String {

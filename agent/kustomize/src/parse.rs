@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use plumb_yaml::{Data, Limits, Node, Schema};
+use plumb_yaml::{Data, Node, Schema};
 
+use crate::budget::Budget;
 use crate::error::{ErrorKind, Fault};
 use crate::object::{Origin, Resource};
-use crate::options::Options;
 use crate::tree::Tree;
 
 /// What is wrong with a file, and on which line.
@@ -29,17 +29,21 @@ impl From<plumb_yaml::Error> for FileFault {
 }
 
 /// Reads all documents of a file.
-pub(crate) fn documents(bytes: &[u8], schema: Schema, options: &Options) -> Result<Vec<Node>, FileFault> {
-    if bytes.len() > options.max_file_bytes {
-        return Err(Fault::limit(format!("the file has more than {} bytes", options.max_file_bytes)).into());
+pub(crate) fn documents(bytes: &[u8], schema: Schema, budget: &Budget) -> Result<Vec<Node>, FileFault> {
+    if bytes.len() > budget.options.max_file_bytes {
+        return Err(Fault::limit(format!("the file has more than {} bytes", budget.options.max_file_bytes)).into());
     }
-    Ok(plumb_yaml::parse(bytes, schema, &Limits::default())?)
+    budget.work(bytes.len());
+    budget.check()?;
+    let nodes = plumb_yaml::parse(bytes, schema, &budget.limits())?;
+    budget.values(nodes.iter().map(count).sum());
+    Ok(nodes)
 }
 
 /// Reads the objects of a file, or says everything that is wrong with them; a list is replaced by its items, and an empty
 /// document is nothing.
-pub(crate) fn resources(bytes: &[u8], file: &str, options: &Options) -> Result<Vec<Resource>, Vec<FileFault>> {
-    let nodes = documents(bytes, Schema::Resource, options).map_err(|fault| vec![fault])?;
+pub(crate) fn resources(bytes: &[u8], file: &str, budget: &Budget) -> Result<Vec<Resource>, Vec<FileFault>> {
+    let nodes = documents(bytes, Schema::Resource, budget).map_err(|fault| vec![fault])?;
     let mut queue = VecDeque::new();
     let mut faults = Vec::new();
     let alone = nodes.len() == 1;
@@ -68,8 +72,8 @@ pub(crate) fn resources(bytes: &[u8], file: &str, options: &Options) -> Result<V
             continue;
         }
         let at = |fault| FileFault { line: Some(node.line), fault };
-        if found.len() + queue.len() >= options.max_objects {
-            return Err(vec![at(Fault { kind: ErrorKind::Limit, message: too_many(options) })]);
+        if found.len() + queue.len() >= budget.options.max_objects {
+            return Err(vec![at(Fault { kind: ErrorKind::Limit, message: too_many(budget) })]);
         }
         let resource = Resource::new(tree, Origin { file: file.to_owned(), line: Some(node.line) });
         match resource.validate().and_then(|()| items_of_list(&resource.tree)) {
@@ -91,8 +95,17 @@ fn with_nodes(items: Vec<Tree>, list: &Node) -> impl Iterator<Item = (Tree, &Nod
     items.into_iter().enumerate().map(move |(index, item)| (item, nodes.get(index).unwrap_or(list)))
 }
 
-pub(crate) fn too_many(options: &Options) -> String {
-    format!("there are more than {} objects", options.max_objects)
+/// How many values a node holds, itself included.
+fn count(node: &Node) -> usize {
+    match &node.data {
+        Data::Sequence(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Data::Mapping(entries) => 1 + entries.iter().map(|(_, value)| 1 + count(value)).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+pub(crate) fn too_many(budget: &Budget) -> String {
+    format!("there are more than {} objects", budget.options.max_objects)
 }
 
 fn kind(tree: &Tree) -> &str {

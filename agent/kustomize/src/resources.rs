@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::budget::Budget;
 use crate::error::Fault;
 use crate::generate::encode_base64;
 use crate::id::Id;
@@ -12,24 +13,42 @@ use crate::unprintable::check_key;
 /// The objects that a kustomization has gathered so far.
 ///
 /// No two have the same current identity when they are added; a filter may make them collide, as in kustomize.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Resources {
+    budget: Budget,
     list: Vec<Resource>,
     /// The current identities, kept while only additions happen.
     ids: Option<HashSet<Id>>,
 }
 
+/// Steps to look at one object.
+const STEPS_OF_AN_OBJECT: usize = 16;
+
 impl Resources {
+    pub(crate) fn new(budget: &Budget) -> Self {
+        Self { budget: budget.clone(), list: Vec::new(), ids: None }
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    fn look_at_all(&self) {
+        self.budget.work(self.list.len().saturating_mul(STEPS_OF_AN_OBJECT));
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
 
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Resource> {
+        self.look_at_all();
         self.list.iter()
     }
 
     pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Resource> {
         self.ids = None;
+        self.look_at_all();
         self.list.iter_mut()
     }
 
@@ -49,6 +68,9 @@ impl Resources {
 
     /// Adds an object, which must not be there yet.
     pub(crate) fn append(&mut self, resource: Resource) -> Result<(), Fault> {
+        if self.ids.is_none() {
+            self.look_at_all();
+        }
         let ids = self.ids.get_or_insert_with(|| self.list.iter().map(Resource::id).collect());
         let id = resource.id();
         if ids.contains(&id) {
@@ -76,11 +98,12 @@ impl Resources {
 
     /// The indices of the objects that have, or had, an identity.
     pub(crate) fn matching(&self, id: &Id) -> Vec<usize> {
-        self.list.iter().enumerate().filter(|(_, resource)| resource.has_id(id)).map(|(index, _)| index).collect()
+        self.iter().enumerate().filter(|(_, resource)| resource.has_id(id)).map(|(index, _)| index).collect()
     }
 
     /// The one object that has, or had, an identity.
     pub(crate) fn find(&self, id: &Id) -> Result<usize, Fault> {
+        self.budget.check()?;
         match self.matching(id).as_slice() {
             [index] => Ok(*index),
             [] => Err(Fault::conflict(format!("no object matches {id}; {}", self.similar(id)))),
@@ -106,6 +129,7 @@ impl Resources {
 
     /// Adds a generated object, or puts it into the one that is there already.
     pub(crate) fn absorb(&mut self, mut resource: Resource) -> Result<(), Fault> {
+        self.budget.check()?;
         let id = resource.id();
         let matching = self.matching(&id);
         match (matching.as_slice(), resource.behavior) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::budget::Budget;
 use crate::error::Fault;
 use crate::fieldspec::FieldSpec;
 use crate::filters::name_affix::Affix;
@@ -16,7 +17,6 @@ use crate::kustomization::decode::{At, Problem};
 use crate::kustomization::replacement::Replacement;
 use crate::kustomization::{Image, Replica};
 use crate::object::Resource;
-use crate::options::Options;
 use crate::resources::Resources;
 
 /// One of kustomize's transformers; each is named as there.
@@ -41,14 +41,18 @@ pub(crate) enum Patch {
 
 impl At<Transformer> {
     /// Changes the objects; says everything that is wrong.
-    pub(crate) fn apply(&self, resources: &mut Resources, options: &Options) -> Vec<Problem> {
+    pub(crate) fn apply(&self, resources: &mut Resources, budget: &Budget) -> Vec<Problem> {
+        let looks = resources.len().saturating_mul(self.value.specs());
+        budget.work(looks.saturating_mul(STEPS_OF_A_SPEC));
+        if let Err(fault) = budget.check() {
+            return vec![self.problem(fault)];
+        }
         let result = match &self.value {
             Transformer::PatchStrategicMerge(entries) => {
-                return each(entries, |patch| patch_strategic::apply_of_old_field(resources, patch));
+                return each(entries, budget, |patch| patch_strategic::apply_of_old_field(resources, patch));
             }
             Transformer::Replacement(entries) => {
-                let max_regex_bytes = options.max_regex_bytes;
-                return each(entries, |replacement| replacements::apply(resources, replacement, max_regex_bytes));
+                return each(entries, budget, |replacement| replacements::apply(resources, replacement, budget));
             }
             Transformer::Patch { patch: Patch::Strategic(patches), matcher, allow } => {
                 let results = patches.iter().map(|patch| match matcher {
@@ -70,17 +74,39 @@ impl At<Transformer> {
                 patch_json6902::apply(resources, matcher, operations, false)
             }
             Transformer::ReplicaCount { replica, specs } => replicas::apply(resources, replica, specs),
-            Transformer::ImageTag { image, specs } => images::apply(resources, image, specs, options.max_regex_bytes),
+            Transformer::ImageTag { image, specs } => images::apply(resources, image, specs, budget),
         };
-        result.err().map(|fault| self.problem(fault)).into_iter().collect()
+        result.and_then(|()| budget.check()).err().map(|fault| self.problem(fault)).into_iter().collect()
     }
 }
 
-fn each<T>(entries: &[At<Vec<T>>], mut apply: impl FnMut(&T) -> Result<(), Fault>) -> Vec<Problem> {
+/// Steps to see whether a field spec is for an object, and to find its field.
+const STEPS_OF_A_SPEC: usize = 8;
+
+impl Transformer {
+    /// How many field specs are tried on each object.
+    fn specs(&self) -> usize {
+        match self {
+            Self::Namespace { specs, .. }
+            | Self::Affix { specs, .. }
+            | Self::Label { specs, .. }
+            | Self::Annotations { specs, .. }
+            | Self::ReplicaCount { specs, .. }
+            | Self::ImageTag { specs, .. } => specs.len(),
+            Self::PatchStrategicMerge(_) | Self::Patch { .. } | Self::PatchJson6902 { .. } | Self::Replacement(_) => 0,
+        }
+    }
+}
+
+fn each<T>(entries: &[At<Vec<T>>], budget: &Budget, mut apply: impl FnMut(&T) -> Result<(), Fault>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for entry in entries {
         let faults = entry.value.iter().filter_map(|value| apply(value).err());
         problems.extend(faults.map(|fault| entry.problem(fault)));
+        if let Err(fault) = budget.check() {
+            problems.push(entry.problem(fault));
+            return problems;
+        }
     }
     problems
 }

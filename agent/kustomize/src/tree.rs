@@ -21,6 +21,28 @@ pub(crate) enum Tree {
     Mapping(Map),
 }
 
+/// How large a value is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Scalars, lists and maps.
+    pub(crate) values: usize,
+    /// Bytes of keys and scalars.
+    pub(crate) text: usize,
+    /// Levels of lists and maps.
+    pub(crate) depth: usize,
+}
+
+impl Size {
+    fn with(self, key: usize, item: &Tree) -> Self {
+        let size = item.size();
+        Self {
+            values: self.values + size.values,
+            text: self.text + key + size.text,
+            depth: self.depth.max(size.depth + 1),
+        }
+    }
+}
+
 /// A scalar with the text that was written for it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scalar {
@@ -136,6 +158,19 @@ impl Tree {
             },
             Self::Sequence(items) => Value::Array(items.into_iter().map(Self::into_value).collect()),
             Self::Mapping(map) => Value::Object(map.into_iter().map(|(k, v)| (k, v.into_value())).collect()),
+        }
+    }
+
+    /// What the value takes, itself included.
+    pub(crate) fn size(&self) -> Size {
+        match self {
+            Self::Scalar(scalar) => Size { values: 1, text: scalar.text.len(), depth: 0 },
+            Self::Sequence(items) => {
+                items.iter().fold(Size { values: 1, text: 0, depth: 1 }, |size, item| size.with(0, item))
+            }
+            Self::Mapping(map) => {
+                map.iter().fold(Size { values: 1, text: 0, depth: 1 }, |size, (key, value)| size.with(key.len(), value))
+            }
         }
     }
 

@@ -34,7 +34,7 @@ impl Accumulator<'_> {
     fn configuration(&mut self, layer: &Layer<'_>, entry: &At<String>) -> Option<Config> {
         let read = self.loader.file(layer.directory, &entry.value);
         let (path, bytes) = self.noted(layer, entry, read)?;
-        let documents = parse::documents(&bytes, Schema::Yaml11, self.loader.options);
+        let documents = parse::documents(&bytes, Schema::Yaml11, &self.loader.budget);
         // Only the first document counts, and a file may be empty.
         let Some(document) = self.noted_file(layer, &path, documents)?.into_iter().next() else {
             return Some(Config::default());

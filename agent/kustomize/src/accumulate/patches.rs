@@ -22,7 +22,7 @@ impl Accumulator<'_> {
         };
         let read = self.loader.file(layer.directory, path);
         let (path, bytes) = self.noted(layer, entry, read)?;
-        let documents = parse::documents(&bytes, Schema::Yaml11, self.loader.options);
+        let documents = parse::documents(&bytes, Schema::Yaml11, &self.loader.budget);
         let documents = self.noted_file(layer, &path, documents)?;
         let empty = || Fault::syntax("the file has no replacement");
         let document = self.noted_file(layer, &path, documents.first().ok_or_else(|| FileFault::from(empty())))?;
@@ -39,12 +39,12 @@ impl Accumulator<'_> {
 
     /// An entry of `patchesStrategicMerge` is a patch, or else the path of one.
     pub(super) fn strategic_patch(&mut self, layer: &Layer<'_>, entry: &At<String>) -> Option<Vec<Resource>> {
-        if let Ok(inline) = parse::resources(entry.value.as_bytes(), &layer.file, self.loader.options) {
+        if let Ok(inline) = parse::resources(entry.value.as_bytes(), &layer.file, &self.loader.budget) {
             return Some(inline);
         }
         let read = self.loader.file(layer.directory, &entry.value);
         let (path, bytes) = self.noted(layer, entry, read)?;
-        let patches = parse::resources(&bytes, &path, self.loader.options);
+        let patches = parse::resources(&bytes, &path, &self.loader.budget);
         self.noted_objects(layer, &path, patches)
     }
 
@@ -68,7 +68,7 @@ impl Accumulator<'_> {
         let (text, path) = self.patch_text(layer, entry, entry.value.text.trim())?;
         let matcher = match &entry.value.target {
             Some(target) => {
-                let matcher = Matcher::new(target, self.loader.options.max_regex_bytes);
+                let matcher = Matcher::new(target, &self.loader.budget);
                 Some(self.noted(layer, entry, matcher)?)
             }
             None => None,
@@ -78,7 +78,7 @@ impl Accumulator<'_> {
             Ok(text) => patch_json6902::parse(text),
             Err(_) => Err(Fault::syntax("the patch is not valid UTF-8")),
         };
-        let loaded = match parse::resources(&text, file, self.loader.options) {
+        let loaded = match parse::resources(&text, file, &self.loader.budget) {
             Ok(patches) => transformer::Patch::Strategic(patches),
             Err(strategic) => match json() {
                 Ok(operations) => transformer::Patch::Json(operations),
@@ -119,7 +119,7 @@ impl Accumulator<'_> {
     pub(super) fn json_patch(&mut self, layer: &Layer<'_>, entry: &At<Patch>) -> Option<(Operations, Matcher)> {
         let target = entry.value.target.as_ref().filter(|target| !target.name.is_empty());
         let target = target.ok_or_else(|| Fault::syntax("the entry needs a target with a name"));
-        let matcher = target.and_then(|target| Matcher::new(target, self.loader.options.max_regex_bytes));
+        let matcher = target.and_then(|target| Matcher::new(target, &self.loader.budget));
         let matcher = self.noted(layer, entry, matcher)?;
         // A space before the bracket makes YAML of the patch here, while `patches` does not mind it.
         let (text, path) = self.patch_text(layer, entry, &entry.value.text)?;

@@ -18,12 +18,14 @@ impl Accumulator<'_> {
             Found::File { path, .. } => {
                 let read = self.loader.file(layer.directory, &entry.value);
                 let Some((_, bytes)) = self.noted(layer, entry, read) else { return };
-                let read = parse::resources(&bytes, &path, self.loader.options);
+                let read = parse::resources(&bytes, &path, &self.loader.budget);
                 let Some(read) = self.noted_objects(layer, &path, read) else { return };
                 accumulated.resources.append_all(read)
             }
             Found::Directory { path } => {
-                let Some(below) = self.below(layer, entry, &path, false, Accumulated::default()) else { return };
+                let Some(below) = self.below(layer, entry, &path, false, Accumulated::new(&self.loader.budget)) else {
+                    return;
+                };
                 accumulated.merge(below)
             }
             Found::Missing { .. } if is_remote(&entry.value) => Err(remote(&entry.value)),
@@ -32,9 +34,9 @@ impl Accumulator<'_> {
             }
         };
         let within = |()| {
-            let max = self.loader.options.max_objects;
+            let max = self.loader.budget.options.max_objects;
             if accumulated.resources.len() > max {
-                Err(Fault::limit(parse::too_many(self.loader.options)))
+                Err(Fault::limit(parse::too_many(&self.loader.budget)))
             } else {
                 Ok(())
             }
@@ -58,7 +60,7 @@ impl Accumulator<'_> {
         };
         let path = self.noted(layer, entry, found)?;
         let below = self.below(layer, entry, &path, true, around)?;
-        let mut accumulated = Accumulated::default();
+        let mut accumulated = Accumulated::new(&self.loader.budget);
         let added = accumulated.merge(below);
         self.noted(layer, entry, added)?;
         Some(accumulated)
@@ -102,8 +104,8 @@ impl Accumulator<'_> {
                 message: format!("this is a cycle: {} {what}{around}", display(directory)),
             });
         }
-        if layer.chain.len() >= self.loader.options.max_depth {
-            let message = format!("more than {} kustomizations are nested", self.loader.options.max_depth);
+        if layer.chain.len() >= self.loader.budget.options.max_depth {
+            let message = format!("more than {} kustomizations are nested", self.loader.budget.options.max_depth);
             return Err(Fault::limit(message));
         }
         Ok(())

@@ -1,9 +1,10 @@
 //! The paths of replacements: `spec.containers.[name=web].image`, `a.*.b`, `list.0`, `data.my\.key` (`kyaml/yaml/match.go`).
 
 use plumb_yaml::{Limits, Schema};
-use regex::RegexBuilder;
 
+use crate::budget::Budget;
 use crate::error::Fault;
+use crate::pattern::Pattern;
 use crate::tree::{Map, Tree};
 
 /// What a path creates at its end where something is missing.
@@ -85,20 +86,24 @@ pub(crate) fn visit(
     tree: &mut Tree,
     path: &[String],
     create: Option<Leaf>,
-    max_regex_bytes: usize,
+    budget: &Budget,
     set: &mut dyn FnMut(&mut Tree, bool) -> Result<(), Fault>,
 ) -> Result<usize, Fault> {
-    Visit { create, max_regex_bytes, set }.walk(tree, path, false)
+    Visit { create, budget, set }.walk(tree, path, false)
 }
+
+/// Steps to read a byte as YAML.
+const STEPS_OF_A_PARSED_BYTE: usize = 8;
 
 struct Visit<'a> {
     create: Option<Leaf>,
-    max_regex_bytes: usize,
+    budget: &'a Budget,
     set: &'a mut dyn FnMut(&mut Tree, bool) -> Result<(), Fault>,
 }
 
 impl Visit<'_> {
     fn walk(&mut self, tree: &mut Tree, path: &[String], fresh: bool) -> Result<usize, Fault> {
+        self.budget.work(1);
         let Some((part, rest)) = path.split_first() else {
             (self.set)(tree, fresh)?;
             return Ok(1);
@@ -152,12 +157,13 @@ impl Visit<'_> {
     /// kustomize looks into the text of a field as if it were YAML and changes what it read, but not the field: its bug. So only
     /// whether there is something counts.
     fn inside_text(&self, text: &str, rest: &[String]) -> Result<usize, Fault> {
+        self.budget.work(text.len().saturating_mul(STEPS_OF_A_PARSED_BYTE));
+        self.budget.check()?;
         let documents = plumb_yaml::parse(text.as_bytes(), Schema::Resource, &Limits::default());
         let document = documents.ok().and_then(|documents| documents.into_iter().next());
         let value = document.and_then(|document| document.to_value().ok()).unwrap_or_default();
         let mut copy = Tree::from_value(value);
-        Visit { create: self.create, max_regex_bytes: self.max_regex_bytes, set: &mut |_, _| Ok(()) }
-            .walk(&mut copy, rest, false)
+        Visit { create: self.create, budget: self.budget, set: &mut |_, _| Ok(()) }.walk(&mut copy, rest, false)
     }
 
     fn index(&mut self, items: &mut Vec<Tree>, index: usize, rest: &[String]) -> Result<usize, Fault> {
@@ -175,7 +181,7 @@ impl Visit<'_> {
 
     /// The pattern is a regular expression that need not match the whole value, as in kustomize.
     fn elements(&mut self, items: &mut [Tree], key: &str, pattern: &str, rest: &[String]) -> Result<usize, Fault> {
-        let regex = RegexBuilder::new(pattern).size_limit(self.max_regex_bytes).build();
+        let regex = Pattern::new(pattern, self.budget);
         let regex = regex.map_err(|_| Fault::syntax(format!("{pattern:?} is not a regular expression")))?;
         let mut found = 0;
         for item in items {

@@ -1,10 +1,10 @@
 //! `images`: changes name, tag or digest of container images.
 
-use regex::{Regex, RegexBuilder};
-
+use crate::budget::Budget;
 use crate::error::Fault;
 use crate::fieldspec::{Create, FieldSpec};
 use crate::kustomization::Image;
+use crate::pattern::{Pattern, PatternFault};
 use crate::resources::Resources;
 use crate::tree::Tree;
 
@@ -12,9 +12,9 @@ pub(crate) fn apply(
     resources: &mut Resources,
     image: &Image,
     specs: &[FieldSpec],
-    max_regex_bytes: usize,
+    budget: &Budget,
 ) -> Result<(), Fault> {
-    let Some(pattern) = pattern(&image.name, max_regex_bytes)? else { return Ok(()) };
+    let Some(pattern) = pattern(&image.name, budget)? else { return Ok(()) };
     let mut update = |tree: &mut Tree| update(tree, image, &pattern);
     for resource in resources.iter_mut().filter(|resource| resource.kind() != "CustomResourceDefinition") {
         let id = resource.id();
@@ -29,14 +29,12 @@ pub(crate) fn apply(
 }
 
 /// The name is a regular expression. One that can not be read matches nothing, as in kustomize.
-fn pattern(name: &str, max_bytes: usize) -> Result<Option<Regex>, Fault> {
+fn pattern(name: &str, budget: &Budget) -> Result<Option<Pattern>, Fault> {
     let text = format!("^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$");
-    match RegexBuilder::new(&text).size_limit(max_bytes).build() {
+    match Pattern::new(&text, budget) {
         Ok(pattern) => Ok(Some(pattern)),
-        Err(regex::Error::CompiledTooBig(_)) => {
-            Err(Fault::limit("the image name makes too large a regular expression"))
-        }
-        Err(_) => Ok(None),
+        Err(PatternFault::TooLarge) => Err(Fault::limit("the image name makes too large a regular expression")),
+        Err(PatternFault::Syntax(_)) => Ok(None),
     }
 }
 
@@ -68,7 +66,7 @@ fn in_containers(tree: &mut Tree, update: &mut dyn FnMut(&mut Tree) -> Result<()
     }
 }
 
-fn update(tree: &mut Tree, image: &Image, pattern: &Regex) -> Result<(), Fault> {
+fn update(tree: &mut Tree, image: &Image, pattern: &Pattern) -> Result<(), Fault> {
     let Tree::Scalar(scalar) = &*tree else {
         return Err(Fault::conflict(format!("an image must be a string, found {}", tree.describe())));
     };

@@ -3,31 +3,48 @@
 
 use plumb_yaml::{Number, Value};
 
+use crate::budget::{Budget, check_depth};
 use crate::error::Fault;
+use crate::tree::Size;
+
+/// Steps of an operation besides those for its value.
+const STEPS_OF_AN_OPERATION: usize = 64;
+/// Steps to move one element of a list aside.
+const STEPS_OF_A_SHIFT: usize = 1;
 
 /// Applies the operations in order; all or nothing.
-pub(crate) fn apply(mut document: Value, operations: &[Value]) -> Result<Value, Fault> {
+pub(crate) fn apply(mut document: Value, operations: &[Value], budget: &Budget) -> Result<Value, Fault> {
     for operation in operations {
-        one(&mut document, operation)?;
+        one(&mut document, operation, budget)?;
     }
     round(&mut document);
     Ok(document)
 }
 
-fn one(document: &mut Value, operation: &Value) -> Result<(), Fault> {
+fn one(document: &mut Value, operation: &Value, budget: &Budget) -> Result<(), Fault> {
     let text = |field: &str| operation.get(field).and_then(Value::as_str);
     let op = text("op").unwrap_or("unknown");
     let path = || text("path").ok_or_else(|| Fault::conflict(format!("the operation {op} has no path")));
     let value = || operation.get("value").cloned().unwrap_or_default();
+    let made = |value: Value, path: &str| {
+        budget.make(size(&value), path.matches('/').count())?;
+        Ok::<_, Fault>(value)
+    };
+    budget.work(STEPS_OF_AN_OPERATION);
     match op {
-        "add" => add(document, path()?, value()),
-        "remove" => remove(document, path()?).map(|_| ()),
-        "replace" => replace(document, path()?, value()),
-        "test" => test(document, path()?, &value()),
+        "add" => add(document, path()?, made(value(), path()?)?, budget),
+        "remove" => remove(document, path()?, budget).map(|_| ()),
+        "replace" => replace(document, path()?, made(value(), path()?)?),
+        "test" => test(document, path()?, operation.get("value").unwrap_or(&Value::Null), budget),
         "move" | "copy" => {
             let from = text("from").ok_or_else(|| Fault::conflict(format!("the operation {op} has no from")))?;
-            let moved = if op == "move" { remove(document, from)? } else { get(document, from)? };
-            add(document, path()?, moved)
+            let moved = if op == "move" {
+                remove(document, from, budget)?
+            } else {
+                made(get(document, from)?.clone(), path()?)?
+            };
+            check_depth(path()?.matches('/').count() + size(&moved).depth)?;
+            add(document, path()?, moved, budget)
         }
         other => Err(Fault::conflict(format!(
             "unknown operation {other:?}; known are add, remove, replace, move, copy and test"
@@ -41,6 +58,7 @@ fn missing(path: &str) -> Fault {
 
 /// The map or list that holds the last part of a path, and that part.
 fn holder<'v>(document: &'v mut Value, path: &str) -> Result<(&'v mut Value, String), Fault> {
+    check_depth(path.matches('/').count().saturating_sub(1))?;
     let mut parts: Vec<String> = path.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
     let last = parts.pop().filter(|_| !parts.is_empty());
     let last = last.ok_or_else(|| Fault::conflict(format!("the path {path:?} must start with a slash")))?;
@@ -63,7 +81,7 @@ fn index(part: &str, length: usize) -> Option<usize> {
     usize::try_from(number).ok()
 }
 
-fn add(document: &mut Value, path: &str, value: Value) -> Result<(), Fault> {
+fn add(document: &mut Value, path: &str, value: Value, budget: &Budget) -> Result<(), Fault> {
     match holder(document, path)? {
         (Value::Object(map), key) => {
             map.insert(key, value);
@@ -71,6 +89,8 @@ fn add(document: &mut Value, path: &str, value: Value) -> Result<(), Fault> {
         (Value::Array(items), key) if key == "-" => items.push(value),
         (Value::Array(items), key) => {
             let at = index(&key, items.len() + 1).filter(|at| *at <= items.len()).ok_or_else(|| missing(path))?;
+            budget.work((items.len() - at).saturating_mul(STEPS_OF_A_SHIFT));
+            budget.check()?;
             items.insert(at, value);
         }
         _ => return Err(missing(path)),
@@ -78,10 +98,12 @@ fn add(document: &mut Value, path: &str, value: Value) -> Result<(), Fault> {
     Ok(())
 }
 
-fn remove(document: &mut Value, path: &str) -> Result<Value, Fault> {
+fn remove(document: &mut Value, path: &str, budget: &Budget) -> Result<Value, Fault> {
     match holder(document, path)? {
         (Value::Object(map), key) => map.remove(&key),
         (Value::Array(items), key) => {
+            budget.work(items.len().saturating_mul(STEPS_OF_A_SHIFT));
+            budget.check()?;
             index(&key, items.len()).filter(|at| *at < items.len()).map(|at| items.remove(at))
         }
         _ => None,
@@ -111,19 +133,21 @@ fn replace(document: &mut Value, path: &str, value: Value) -> Result<(), Fault> 
 }
 
 /// What a path leads to; a missing key of a map counts as null.
-fn get(document: &mut Value, path: &str) -> Result<Value, Fault> {
+fn get<'v>(document: &'v mut Value, path: &str) -> Result<&'v Value, Fault> {
     match holder(document, path)? {
-        (Value::Object(map), key) => Ok(map.get(&key).cloned().unwrap_or_default()),
+        (Value::Object(map), key) => Ok(map.get(&key).unwrap_or(&Value::Null)),
         (Value::Array(items), key) => {
-            index(&key, items.len()).and_then(|at| items.get(at)).cloned().ok_or_else(|| missing(path))
+            index(&key, items.len()).and_then(|at| items.get(at)).ok_or_else(|| missing(path))
         }
         _ => Err(missing(path)),
     }
 }
 
-fn test(document: &mut Value, path: &str, expected: &Value) -> Result<(), Fault> {
-    let found = if path.is_empty() { document.clone() } else { get(document, path)? };
-    if equal(&found, expected) {
+fn test(document: &mut Value, path: &str, expected: &Value, budget: &Budget) -> Result<(), Fault> {
+    let found = if path.is_empty() { &*document } else { get(document, path)? };
+    let Size { values, text, .. } = size(expected);
+    budget.work(values.saturating_add(text));
+    if equal(found, expected) {
         Ok(())
     } else {
         // The values stay out of the message: they may be those of a secret.
@@ -143,6 +167,23 @@ fn equal(found: &Value, expected: &Value) -> bool {
             found.len() == expected.len() && found.iter().all(same)
         }
         (found, expected) => found == expected,
+    }
+}
+
+fn size(value: &Value) -> Size {
+    let add = |size: Size, key: usize, item: &Value| {
+        let Size { values, text, depth } = self::size(item);
+        Size { values: size.values + values, text: size.text + key + text, depth: size.depth.max(depth + 1) }
+    };
+    match value {
+        Value::Array(items) => {
+            items.iter().fold(Size { values: 1, text: 0, depth: 1 }, |size, item| add(size, 0, item))
+        }
+        Value::Object(map) => {
+            map.iter().fold(Size { values: 1, text: 0, depth: 1 }, |size, (key, item)| add(size, key.len(), item))
+        }
+        Value::String(text) => Size { values: 1, text: text.len(), depth: 0 },
+        Value::Null | Value::Bool(_) | Value::Number(_) => Size { values: 1, text: 0, depth: 0 },
     }
 }
 

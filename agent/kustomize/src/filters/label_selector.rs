@@ -42,6 +42,15 @@ impl LabelSelector {
         self.0.is_empty()
     }
 
+    /// How many steps it takes to match so many labels.
+    pub(crate) fn steps(&self, labels: usize) -> usize {
+        let values = |requirement: &Requirement| match requirement {
+            Requirement::In(_, values) | Requirement::NotIn(_, values) => values.len(),
+            _ => 0,
+        };
+        self.0.len().saturating_mul(labels).saturating_add(self.0.iter().map(values).sum())
+    }
+
     pub(crate) fn matches<'a>(&self, labels: &(impl Iterator<Item = (&'a str, &'a str)> + Clone)) -> bool {
         let value = |key: &str| labels.clone().find(|(name, _)| *name == key).map(|(_, value)| value);
         self.0.iter().all(|requirement| match requirement {

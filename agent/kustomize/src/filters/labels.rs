@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::budget::Budget;
 use crate::error::Fault;
 use crate::fieldspec::config::Config;
 use crate::fieldspec::{Create, FieldSpec, merge_one};
@@ -44,23 +45,28 @@ pub(crate) fn set_entries(
     if entries.is_empty() {
         return Ok(());
     }
+    let budget = resources.budget().clone();
     for resource in resources.iter_mut() {
         let gvk = resource.gvk();
         for spec in specs.iter().filter(|spec| spec.applies_to(&gvk)) {
-            spec.visit(resource, Create::Mapping, &mut |tree| set_all(tree, entries))?;
+            spec.visit(resource, Create::Mapping, &mut |tree| set_all(tree, entries, &budget))?;
         }
+        budget.check()?;
     }
     Ok(())
 }
 
-fn set_all(tree: &mut Tree, entries: &BTreeMap<String, String>) -> Result<(), Fault> {
+fn set_all(tree: &mut Tree, entries: &BTreeMap<String, String>, budget: &Budget) -> Result<(), Fault> {
     match tree {
         Tree::Mapping(map) => {
             for (key, value) in entries {
+                budget.work(key.len() + value.len());
                 if let Some(old) = map.get_mut(key) {
                     old.assign(Tree::string(value.as_str()));
                 } else {
                     check_key(key)?;
+                    budget.values(2);
+                    budget.text(key.len() + value.len());
                     map.insert(key.clone(), Tree::string(value.as_str()));
                 }
             }

@@ -3,6 +3,7 @@
 //! kustomize walks patch and object together. What is only in the object is walked too, which shows: an empty null is dropped,
 //! and elements with the same merge key become one.
 
+use crate::budget::Budget;
 use crate::error::Fault;
 use crate::schema::Schema;
 use crate::tree::{Map, Tree};
@@ -28,17 +29,22 @@ pub(super) enum Directive {
 const DIRECTIVE: &str = "$patch";
 
 /// Merges a patch into an object.
-pub(crate) fn merge(object: &Tree, patch: &Tree) -> Result<Merged, Fault> {
+pub(crate) fn merge(object: &Tree, patch: &Tree, budget: &Budget) -> Result<Merged, Fault> {
     if patch.get(DIRECTIVE).is_some_and(|directive| directive.text() == "replace") {
         return Ok(Merged::Unchanged);
     }
-    let merged = walk(Some(object.clone()), Some(patch.clone()), None)?;
+    let merged = walk(Some(object.clone()), Some(patch.clone()), None, budget)?;
     Ok(merged.map_or(Merged::Deleted, Merged::Changed))
 }
 
 /// Merges two values, of which either may be missing. Nothing means that the field goes away; a null is one that was written
 /// in the object and stays.
-pub(super) fn walk(object: Option<Tree>, patch: Option<Tree>, schema: Option<Schema>) -> Result<Option<Tree>, Fault> {
+pub(super) fn walk(
+    object: Option<Tree>,
+    patch: Option<Tree>,
+    schema: Option<Schema>,
+    budget: &Budget,
+) -> Result<Option<Tree>, Fault> {
     let schema = schema.or_else(|| schema_of(object.as_ref())).or_else(|| schema_of(patch.as_ref()));
     let kind = [&object, &patch].into_iter().flatten().find(|tree| !tree.is_null());
     match kind {
@@ -46,11 +52,11 @@ pub(super) fn walk(object: Option<Tree>, patch: Option<Tree>, schema: Option<Sch
             // A null that is written out in the object is kept, an empty value is not.
             Ok(object.filter(|null| patch.is_none() && !null.text().is_empty()))
         }
-        Some(Tree::Mapping(_)) => walk_map(into_map(object)?, into_map(patch)?, schema),
+        Some(Tree::Mapping(_)) => walk_map(into_map(object)?, into_map(patch)?, schema, budget),
         Some(Tree::Sequence(_)) => {
             let (object, patch) = (into_list(object)?, into_list(patch)?);
             match schema.and_then(Schema::merge_keys) {
-                Some(keys) => super::merge_list::walk(object, patch, keys, schema),
+                Some(keys) => super::merge_list::walk(object, patch, keys, schema, budget),
                 None => match patch {
                     Part::Missing => Ok(object.into_option().map(Tree::Sequence)),
                     patch => Ok(patch.into_option().map(Tree::Sequence)),
@@ -117,7 +123,12 @@ fn schema_of(tree: Option<&Tree>) -> Option<Schema> {
     Schema::of_kind(map.get("apiVersion")?.text(), map.get("kind")?.text())
 }
 
-fn walk_map(object: Part<Map>, patch: Part<Map>, schema: Option<Schema>) -> Result<Option<Tree>, Fault> {
+fn walk_map(
+    object: Part<Map>,
+    patch: Part<Map>,
+    schema: Option<Schema>,
+    budget: &Budget,
+) -> Result<Option<Tree>, Fault> {
     let (mut object, mut patch) = match (object, patch) {
         (Part::There(object), Part::There(patch)) => (object, patch),
         (Part::There(object), Part::Missing) => (object, Map::new()),
@@ -126,13 +137,13 @@ fn walk_map(object: Part<Map>, patch: Part<Map>, schema: Option<Schema>) -> Resu
             // Of what is only in the patch, kustomize does not mind a directive that it does not know.
             return match take_directive(&mut patch) {
                 Ok(Directive::Delete) => Ok(None),
-                _ => settle_map(patch, schema).map(Some),
+                _ => settle_map(patch, schema, budget).map(Some),
             };
         }
     };
     match take_directive(&mut patch)? {
         Directive::Delete => return Ok(None),
-        Directive::Replace => return settle_map(patch, schema).map(Some),
+        Directive::Replace => return settle_map(patch, schema, budget).map(Some),
         Directive::Merge => {}
     }
     let mut merged = Map::new();
@@ -140,7 +151,8 @@ fn walk_map(object: Part<Map>, patch: Part<Map>, schema: Option<Schema>) -> Resu
     let keys: Vec<String> = object.keys().cloned().chain(only_in_patch).collect();
     for key in keys {
         let schema = schema.and_then(|schema| schema.field(&key));
-        let value = walk(object.remove(&key), patch.remove(&key), schema).map_err(|fault| under(&key, &fault))?;
+        let value =
+            walk(object.remove(&key), patch.remove(&key), schema, budget).map_err(|fault| under(&key, &fault))?;
         if let Some(value) = value {
             merged.insert(key, value);
         }
@@ -149,27 +161,27 @@ fn walk_map(object: Part<Map>, patch: Part<Map>, schema: Option<Schema>) -> Resu
 }
 
 /// Cleans a value that comes from the patch alone: nulls go, directives are followed, merged lists lose their duplicates.
-pub(super) fn settle(tree: Tree, schema: Option<Schema>) -> Result<Option<Tree>, Fault> {
+pub(super) fn settle(tree: Tree, schema: Option<Schema>, budget: &Budget) -> Result<Option<Tree>, Fault> {
     let schema = schema.or_else(|| schema_of(Some(&tree)));
     match tree {
         null @ Tree::Scalar(_) if null.is_null() => Ok(None),
         Tree::Mapping(mut map) => match take_directive(&mut map)? {
             Directive::Delete => Ok(None),
-            Directive::Replace | Directive::Merge => settle_map(map, schema).map(Some),
+            Directive::Replace | Directive::Merge => settle_map(map, schema, budget).map(Some),
         },
         Tree::Sequence(items) => match schema.and_then(Schema::merge_keys) {
-            Some(keys) => super::merge_list::settle(items, keys, schema),
+            Some(keys) => super::merge_list::settle(items, keys, schema, budget),
             None => Ok(Some(Tree::Sequence(items))),
         },
         scalar @ Tree::Scalar(_) => Ok(Some(scalar)),
     }
 }
 
-fn settle_map(map: Map, schema: Option<Schema>) -> Result<Tree, Fault> {
+fn settle_map(map: Map, schema: Option<Schema>, budget: &Budget) -> Result<Tree, Fault> {
     let mut settled = Map::new();
     for (key, value) in map {
         let schema = schema.and_then(|schema| schema.field(&key));
-        if let Some(value) = settle(value, schema).map_err(|fault| under(&key, &fault))? {
+        if let Some(value) = settle(value, schema, budget).map_err(|fault| under(&key, &fault))? {
             settled.insert(key, value);
         }
     }

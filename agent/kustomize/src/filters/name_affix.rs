@@ -17,6 +17,7 @@ pub(crate) fn apply(resources: &mut Resources, affix: Affix, text: &str, specs: 
     if text.is_empty() {
         return Ok(());
     }
+    let budget = resources.budget().clone();
     for resource in resources.iter_mut().filter(|resource| !keeps_its_name(resource)) {
         let original = resource.original_id().gvk;
         for spec in specs.iter().filter(|spec| spec.applies_to(&original)) {
@@ -35,8 +36,9 @@ pub(crate) fn apply(resources: &mut Resources, affix: Affix, text: &str, specs: 
                     Affix::Prefix => format!("{text}{}", tree.text()),
                     Affix::Suffix => format!("{}{text}", tree.text()),
                 };
+                budget.text(new.len());
                 tree.set_text(new);
-                Ok(())
+                budget.check()
             })?;
         }
     }

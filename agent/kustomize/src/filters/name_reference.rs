@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::budget::Budget;
 use crate::error::Fault;
 use crate::fieldspec::config::NameReference;
 use crate::fieldspec::{Create, FieldSpec};
@@ -26,6 +27,7 @@ struct Candidate {
 
 /// All candidates, and which had a name before.
 struct Candidates {
+    budget: Budget,
     all: Vec<Candidate>,
     by_previous_name: HashMap<String, Vec<usize>>,
 }
@@ -50,7 +52,9 @@ struct Reference<'a> {
 
 pub(crate) fn apply(resources: &mut Resources, references: &[NameReference]) -> Result<(), Fault> {
     let candidates = Candidates::new(resources);
+    let budget = resources.budget().clone();
     for resource in resources.iter_mut() {
+        budget.check()?;
         let original = resource.original_id();
         let prefixes = resource.prefixes.clone();
         let suffixes = resource.suffixes.clone();
@@ -89,7 +93,7 @@ impl Candidates {
                 suffixes: resource.suffixes.clone(),
             });
         }
-        Self { all, by_previous_name }
+        Self { budget: resources.budget().clone(), all, by_previous_name }
     }
 
     fn named_before(&self, name: &str) -> Vec<&Candidate> {
@@ -147,6 +151,9 @@ fn role(resource: &Resource) -> Option<Gvk> {
     })
 }
 
+/// Steps to see whether an object may be meant.
+const STEPS_OF_A_CANDIDATE: usize = 8;
+
 impl Reference<'_> {
     fn set(&self, tree: &mut Tree) -> Result<(), Fault> {
         match tree {
@@ -173,6 +180,7 @@ impl Reference<'_> {
             None => None,
             Some(namespace) => {
                 let namespace = namespace.text().to_owned();
+                self.candidates.budget.work(self.candidates.all.len());
                 // The original namespace counts before the current one.
                 let original = self
                     .candidates
@@ -207,6 +215,8 @@ impl Reference<'_> {
         same: impl Fn(&Candidate, &Candidate) -> bool,
     ) -> Result<Option<&Candidate>, Fault> {
         let mut candidates = self.candidates.named_before(name);
+        self.candidates.budget.work(candidates.len().saturating_mul(STEPS_OF_A_CANDIDATE));
+        self.candidates.budget.check()?;
         candidates.retain(|candidate| {
             self.referrer.reaches(candidate)
                 && accept(candidate)

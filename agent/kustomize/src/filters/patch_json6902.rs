@@ -37,6 +37,9 @@ pub(crate) fn parse(text: &str) -> Result<Operations, Fault> {
     }
 }
 
+/// Steps to make JSON of one value and back.
+const STEPS_OF_A_CONVERTED_VALUE: usize = 16;
+
 /// Applies the operations to each object that fits.
 pub(crate) fn apply(
     resources: &mut Resources,
@@ -44,6 +47,7 @@ pub(crate) fn apply(
     operations: &[Value],
     remember_names: bool,
 ) -> Result<(), Fault> {
+    let budget = resources.budget().clone();
     for index in matcher.select(resources)? {
         let Some(resource) = resources.get_mut(index) else { continue };
         if remember_names {
@@ -52,7 +56,10 @@ pub(crate) fn apply(
         let id = resource.id();
         let at = |fault: Fault| Fault { kind: fault.kind, message: format!("{id}: {}", fault.message) };
         resource.show_internal_annotations();
-        let patched = json_patch::apply(resource.tree.clone().into_value(), operations).map_err(at)?;
+        let size = resource.tree.size();
+        budget.work(size.text + size.values.saturating_mul(STEPS_OF_A_CONVERTED_VALUE));
+        budget.check()?;
+        let patched = json_patch::apply(resource.tree.clone().into_value(), operations, &budget).map_err(at)?;
         if !patched.is_object() {
             return Err(Fault::conflict(format!("{id}: the patch leaves no object, which must be a map")));
         }

@@ -2,6 +2,7 @@
 
 use super::merge::{Merged, merge};
 use super::target::Matcher;
+use crate::budget::Budget;
 use crate::error::Fault;
 use crate::object::Resource;
 use crate::resources::Resources;
@@ -22,8 +23,9 @@ pub(crate) fn apply_by_name(resources: &mut Resources, patch: &Resource, allow: 
         rewrite(&mut patch, "annotations");
     }
     let mut deleted = false;
+    let budget = resources.budget().clone();
     if let Some(resource) = resources.get_mut(index) {
-        deleted = !patch_one(resource, &patch.tree, allow)?;
+        deleted = !patch_one(resource, &patch.tree, allow, &budget)?;
     }
     if deleted {
         resources.list_mut().remove(index);
@@ -54,12 +56,13 @@ fn apply_to(resources: &mut Resources, selected: Vec<usize>, patch: &Resource, a
     rewrite(&mut patch, "labels");
     rewrite(&mut patch, "annotations");
     let mut deleted = Vec::new();
+    let budget = resources.budget().clone();
     for index in selected {
         let Some(resource) = resources.get_mut(index) else { continue };
         if let Tree::Mapping(map) = &mut patch.tree {
             map.insert("apiVersion".to_owned(), Tree::plain(resource.api_version()));
         }
-        if !patch_one(resource, &patch.tree, allow)? {
+        if !patch_one(resource, &patch.tree, allow, &budget)? {
             deleted.push(index);
         }
     }
@@ -77,20 +80,32 @@ fn rewrite(patch: &mut Resource, field: &str) {
     patch.set_metadata_strings(field, strings);
 }
 
+/// Steps to walk over one value of an object or of a patch.
+const STEPS_OF_A_MERGED_VALUE: usize = 16;
+
 /// Says whether the object is still there.
-fn patch_one(resource: &mut Resource, patch: &Tree, allow: Allow) -> Result<bool, Fault> {
+fn patch_one(resource: &mut Resource, patch: &Tree, allow: Allow, budget: &Budget) -> Result<bool, Fault> {
     if allow.name_change || allow.kind_change {
         resource.store_previous_name();
     }
     let id = resource.id();
     let located =
         |fault: Fault| Fault { kind: fault.kind, message: format!("can not merge the patch into {id}: {fault}") };
-    let mut tree = match merge(&resource.tree, patch).map_err(located)? {
+    let before = resource.tree.size();
+    let patch_size = patch.size();
+    budget.work((before.values + patch_size.values).saturating_mul(STEPS_OF_A_MERGED_VALUE));
+    budget.work(before.text + patch_size.text);
+    budget.check()?;
+    let mut tree = match merge(&resource.tree, patch, budget).map_err(located)? {
         Merged::Deleted => return Ok(false),
         Merged::Unchanged => return Ok(true),
         Merged::Changed(tree) if tree.is_empty() => return Ok(false),
         Merged::Changed(tree) => tree,
     };
+    let after = tree.size();
+    budget.values(after.values.saturating_sub(before.values));
+    budget.text(after.text.saturating_sub(before.text));
+    budget.check()?;
     let old_metadata = resource.tree.get("metadata").and_then(Tree::as_mapping);
     if let Some(map) = tree.as_mapping_mut() {
         if !allow.kind_change {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::field_path::{self, Leaf};
 use super::structured;
 use super::target::Matcher;
+use crate::budget::{Budget, check_depth};
 use crate::error::Fault;
 use crate::id::Id;
 use crate::kustomization::replacement::{FieldOptions, Replacement, Source, TargetSelector};
@@ -12,7 +13,7 @@ use crate::object::Resource;
 use crate::resources::Resources;
 use crate::tree::{Kind, Scalar, Tree};
 
-pub(crate) fn apply(resources: &mut Resources, replacement: &Replacement, max_regex_bytes: usize) -> Result<(), Fault> {
+pub(crate) fn apply(resources: &mut Resources, replacement: &Replacement, budget: &Budget) -> Result<(), Fault> {
     let value = match (&replacement.source_value, &replacement.source) {
         (Some(value), None) => Tree::plain(value.as_str()),
         (None, Some(source)) => from_source(resources, source)?,
@@ -21,7 +22,7 @@ pub(crate) fn apply(resources: &mut Resources, replacement: &Replacement, max_re
     };
     let targets = replacement.targets.as_ref();
     for target in targets.ok_or_else(|| Fault::syntax("the replacement needs targets"))? {
-        Target::new(target, max_regex_bytes)?.apply(resources, &value)?;
+        Target::new(target, budget)?.apply(resources, &value)?;
     }
     Ok(())
 }
@@ -80,24 +81,24 @@ fn is_selected(id: &Id, source: &Source) -> bool {
         && id.gvk.is_selected_by(&source.gvk)
 }
 
+/// Steps to compare one identity with a selector.
+const STEPS_OF_AN_ID: usize = 8;
+/// Steps to follow a path to a field.
+const STEPS_OF_A_PATH: usize = 64;
+
 struct Target<'a> {
     selector: &'a TargetSelector,
     select: Matcher,
     reject: Vec<Matcher>,
-    max_regex_bytes: usize,
+    budget: &'a Budget,
 }
 
 impl<'a> Target<'a> {
-    fn new(selector: &'a TargetSelector, max_regex_bytes: usize) -> Result<Self, Fault> {
+    fn new(selector: &'a TargetSelector, budget: &'a Budget) -> Result<Self, Fault> {
         let select =
             selector.select.as_ref().ok_or_else(|| Fault::syntax("a target of the replacement needs select"))?;
-        let reject = selector.reject.iter().map(|reject| Matcher::new(reject, max_regex_bytes));
-        Ok(Self {
-            selector,
-            select: Matcher::new(select, max_regex_bytes)?,
-            reject: reject.collect::<Result<_, _>>()?,
-            max_regex_bytes,
-        })
+        let reject = selector.reject.iter().map(|reject| Matcher::new(reject, budget));
+        Ok(Self { selector, select: Matcher::new(select, budget)?, reject: reject.collect::<Result<_, _>>()?, budget })
     }
 
     fn is_for(&self, resource: &Resource) -> Result<bool, Fault> {
@@ -110,6 +111,7 @@ impl<'a> Target<'a> {
             }
         }
         let ids = ids(resource);
+        self.budget.work(ids.len().saturating_mul(1 + self.reject.len()).saturating_mul(STEPS_OF_AN_ID));
         let is_rejected = |reject: &Matcher| !reject.selects_any_id() && ids.iter().any(|id| reject.matches_id(id));
         Ok(!self.reject.iter().any(is_rejected) && ids.iter().any(|id| self.select.matches_id(id)))
     }
@@ -123,10 +125,12 @@ impl<'a> Target<'a> {
             Tree::Mapping(_) => Leaf::Mapping,
         });
         for resource in resources.iter_mut() {
+            self.budget.check()?;
             if !self.is_for(resource)? {
                 continue;
             }
             let id = resource.id();
+            let size = value.size();
             for path in paths {
                 let at = |fault: Fault| Fault {
                     kind: fault.kind,
@@ -138,12 +142,17 @@ impl<'a> Target<'a> {
                     resource.show_internal_annotations();
                 }
                 let options = &self.selector.options;
-                let mut set = |tree: &mut Tree, fresh: bool| put(tree, value, options, fresh);
-                let inside = structured::set(&mut resource.tree, &parts, create, self.max_regex_bytes, &mut set);
+                self.budget.work(path.len() + STEPS_OF_A_PATH);
+                check_depth(parts.len()).map_err(at)?;
+                let mut set = |tree: &mut Tree, fresh: bool| {
+                    self.budget.make(size, parts.len())?;
+                    put(tree, value, options, fresh, self.budget)
+                };
+                let inside = structured::set(&mut resource.tree, &parts, create, self.budget, &mut set);
                 if inside.map_err(at)? {
                     continue;
                 }
-                let found = field_path::visit(&mut resource.tree, &parts, create, self.max_regex_bytes, &mut set);
+                let found = field_path::visit(&mut resource.tree, &parts, create, self.budget, &mut set);
                 if found.map_err(at)? == 0 {
                     return Err(at(Fault::conflict("the field does not exist; set options.create to create it")));
                 }
@@ -157,7 +166,7 @@ impl<'a> Target<'a> {
 }
 
 /// Writes a value into a field. A scalar keeps the type of the field.
-fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool) -> Result<(), Fault> {
+fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool, budget: &Budget) -> Result<(), Fault> {
     let mut text = value.text().to_owned();
     if !options.delimiter.is_empty() {
         let Tree::Scalar(scalar) = &*target else {
@@ -173,6 +182,8 @@ fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool) -> 
             },
         }
         text = parts.join(&options.delimiter);
+        budget.text(text.len());
+        budget.check()?;
     }
     match target {
         Tree::Scalar(_) if fresh => *target = Tree::plain(text),

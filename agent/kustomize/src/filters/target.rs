@@ -1,22 +1,22 @@
 //! Which objects a patch is for.
 
-use regex::{Regex, RegexBuilder};
-
 use super::label_selector::LabelSelector;
+use crate::budget::Budget;
 use crate::error::Fault;
 use crate::id::Id;
 use crate::kustomization::Target;
 use crate::object::Resource;
+use crate::pattern::{Pattern, PatternFault};
 use crate::resources::Resources;
 
 /// A compiled target: anchored regular expressions, of which none means any.
 #[derive(Debug)]
 pub(crate) struct Matcher {
-    group: Option<Regex>,
-    version: Option<Regex>,
-    kind: Option<Regex>,
-    name: Option<Regex>,
-    namespace: Option<Regex>,
+    group: Option<Pattern>,
+    version: Option<Pattern>,
+    kind: Option<Pattern>,
+    name: Option<Pattern>,
+    namespace: Option<Pattern>,
     labels: Selector,
     annotations: Selector,
 }
@@ -27,13 +27,16 @@ struct Selector {
     parsed: Result<LabelSelector, Fault>,
     /// Whether it may name annotations of kustomize itself.
     internal: bool,
+    budget: Budget,
 }
 
 impl Selector {
-    fn new(field: &str, text: &str) -> Self {
+    fn new(field: &str, text: &str, budget: &Budget) -> Self {
+        budget.work(text.len());
         let parsed = LabelSelector::parse(text);
         let located = |fault: Fault| Fault { kind: fault.kind, message: format!("{field} of the target: {fault}") };
-        Self { parsed: parsed.map_err(located), internal: text.contains("internal.config.kubernetes.io/") }
+        let internal = text.contains("internal.config.kubernetes.io/");
+        Self { parsed: parsed.map_err(located), internal, budget: budget.clone() }
     }
 
     fn is_empty(&self) -> bool {
@@ -41,27 +44,31 @@ impl Selector {
     }
 
     fn matches<'a>(&self, strings: &(impl Iterator<Item = (&'a str, &'a str)> + Clone)) -> Result<bool, Fault> {
+        if let Ok(selector) = &self.parsed {
+            self.budget.work(selector.steps(if selector.is_empty() { 0 } else { strings.clone().count() }));
+        }
         self.parsed.as_ref().map(|selector| selector.matches(strings)).map_err(Fault::clone)
     }
 }
 
 impl Matcher {
-    pub(crate) fn new(target: &Target, max_regex_bytes: usize) -> Result<Self, Fault> {
-        let regex = |field: &str, pattern: &str| anchored(field, pattern, max_regex_bytes);
+    pub(crate) fn new(target: &Target, budget: &Budget) -> Result<Self, Fault> {
+        let regex = |field: &str, pattern: &str| anchored(field, pattern, budget);
         Ok(Self {
             group: regex("group", &target.gvk.group)?,
             version: regex("version", &target.gvk.version)?,
             kind: regex("kind", &target.gvk.kind)?,
             name: regex("name", &target.name)?,
             namespace: regex("namespace", &target.namespace)?,
-            labels: Selector::new("labelSelector", &target.label_selector),
-            annotations: Selector::new("annotationSelector", &target.annotation_selector),
+            labels: Selector::new("labelSelector", &target.label_selector, budget),
+            annotations: Selector::new("annotationSelector", &target.annotation_selector, budget),
         })
     }
 
     /// Name and namespace may be the original or the current ones.
     pub(crate) fn matches(&self, resource: &Resource) -> Result<bool, Fault> {
-        let fits = |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
+        let fits =
+            |pattern: &Option<Pattern>, text: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
         let (now, first) = (resource.id(), resource.original_id());
         Ok((fits(&self.namespace, &first.namespace) || fits(&self.namespace, &now.namespace))
             && (fits(&self.name, &first.name) || fits(&self.name, &now.name))
@@ -88,7 +95,8 @@ impl Matcher {
 
     /// Whether one identity fits, as it is.
     pub(super) fn matches_id(&self, id: &Id) -> bool {
-        let fits = |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
+        let fits =
+            |pattern: &Option<Pattern>, text: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
         fits(&self.namespace, &id.namespace)
             && fits(&self.name, &id.name)
             && fits(&self.group, &id.gvk.group)
@@ -117,18 +125,16 @@ impl Matcher {
     }
 }
 
-fn anchored(field: &str, pattern: &str, max_bytes: usize) -> Result<Option<Regex>, Fault> {
+fn anchored(field: &str, pattern: &str, budget: &Budget) -> Result<Option<Pattern>, Fault> {
     if pattern.is_empty() {
         return Ok(None);
     }
-    match RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(max_bytes).build() {
-        Ok(regex) => Ok(Some(regex)),
-        Err(regex::Error::CompiledTooBig(_)) => {
+    match Pattern::new(&format!("^(?:{pattern})$"), budget) {
+        Ok(pattern) => Ok(Some(pattern)),
+        Err(PatternFault::TooLarge) => {
             Err(Fault::limit(format!("{field} of the target is too large a regular expression")))
         }
-        Err(error) => {
-            let error = error.to_string();
-            let reason = error.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or("it can not be read");
+        Err(PatternFault::Syntax(reason)) => {
             Err(Fault::syntax(format!("{field} of the target is not a regular expression: {pattern:?}: {reason}")))
         }
     }

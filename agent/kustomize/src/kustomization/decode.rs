@@ -34,6 +34,9 @@ pub(crate) struct Problem {
     pub(crate) fault: Fault,
 }
 
+/// Problems beyond these are not told.
+const MOST_PROBLEMS: usize = 100;
+
 /// Collects what is wrong while it reads.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
@@ -45,6 +48,9 @@ pub(crate) type Fields<'n> = BTreeMap<&'static str, &'n Node>;
 
 impl Decoder {
     pub(crate) fn problem(&mut self, node: &Node, field: &str, fault: Fault) {
+        if self.problems.len() >= MOST_PROBLEMS {
+            return;
+        }
         let field = (!field.is_empty()).then(|| field.to_owned());
         self.problems.push(Problem { line: Some(node.line), field, fault });
     }
@@ -75,6 +81,7 @@ impl Decoder {
                 Some(known) => {
                     fields.insert(known, value);
                 }
+                None if self.problems.len() >= MOST_PROBLEMS => {}
                 None => {
                     let message = match closest(&name, known) {
                         Some(close) => format!("unknown field; is {close} meant?"),

@@ -1,0 +1,51 @@
+//! Regular expressions of users, whose cost is known.
+
+use regex::{Error, Regex, RegexBuilder};
+
+use crate::budget::Budget;
+
+/// A compiled regular expression. What each match may cost goes to the budget.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern {
+    regex: Regex,
+    /// Bytes that the compiled program may have.
+    size: usize,
+    budget: Budget,
+}
+
+/// Why a text makes no [`Pattern`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PatternFault {
+    TooLarge,
+    /// With what the library says of it.
+    Syntax(String),
+}
+
+impl Pattern {
+    pub(crate) fn new(text: &str, budget: &Budget) -> Result<Self, PatternFault> {
+        const SMALL: usize = 4 << 10;
+        let most = budget.options.max_regex_bytes;
+        let mut size = SMALL.min(most);
+        // A program does not tell how large it is, only whether it fits.
+        loop {
+            budget.work(text.len().saturating_add(size));
+            match RegexBuilder::new(text).size_limit(size).build() {
+                Ok(regex) => return Ok(Self { regex, size, budget: budget.clone() }),
+                Err(Error::CompiledTooBig(_)) if size < most => size = size.saturating_mul(16).min(most),
+                Err(Error::CompiledTooBig(_)) => return Err(PatternFault::TooLarge),
+                Err(error) => {
+                    let error = error.to_string();
+                    let reason = error.lines().find_map(|line| line.strip_prefix("error: "));
+                    return Err(PatternFault::Syntax(reason.unwrap_or("it can not be read").to_owned()));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn is_match(&self, text: &str) -> bool {
+        // At worst each byte visits each state. Names are short; over long texts an automaton that grows loses its cache too.
+        let states = self.size / 1024;
+        self.budget.work(text.len().saturating_mul(states).saturating_mul(1 + text.len() / 256));
+        self.regex.is_match(text)
+    }
+}
