@@ -2,8 +2,10 @@
 
 mod configuration;
 mod patches;
+mod plugins;
 mod resources;
 mod transformers;
+mod validators;
 mod vars;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ use crate::load::Loader;
 use crate::object::Resource;
 use crate::parse::{self, FileFault};
 use crate::resources::Resources;
+use crate::transformer::Transformer;
 
 /// Gathers objects and everything that is wrong.
 pub(crate) struct Accumulator<'a> {
@@ -38,6 +41,12 @@ struct Layer<'l> {
     /// The directories of this and of all kustomizations around it, outermost first.
     chain: &'l [String],
     kustomization: Kustomization,
+}
+
+/// A transformer, and the file that asks for it when that is not the kustomization.
+struct Step {
+    transformer: At<Transformer>,
+    file: Option<String>,
 }
 
 /// What the kustomizations so far make.
@@ -182,20 +191,29 @@ impl<'a> Accumulator<'a> {
                 Err(problems) => problems.into_iter().for_each(|problem| self.problem(layer, problem)),
             }
         }
+        self.plugin_generators(layer, &mut accumulated);
         for entry in &layer.kustomization.components {
             accumulated = self.component(layer, entry, accumulated)?;
         }
-        let transformers = self.transformers(layer, &accumulated.config);
+        let steps = self.transformers(layer, &accumulated.config);
         if self.errors.len() > before {
             return None;
         }
-        for transformer in transformers? {
-            for problem in transformer.apply(&mut accumulated.resources, &self.loader.budget) {
-                self.problem(layer, problem);
-            }
+        for step in steps? {
+            self.step(layer, &step, &mut accumulated.resources);
+        }
+        if self.errors.len() == before {
+            self.validate(layer, &mut accumulated);
         }
         self.vars(layer, &mut accumulated);
         (self.errors.len() == before).then_some(accumulated)
+    }
+
+    fn step(&mut self, layer: &Layer<'_>, step: &Step, resources: &mut Resources) {
+        for problem in step.transformer.apply(resources, &self.loader.budget) {
+            let file = step.file.as_deref().unwrap_or(&layer.file);
+            self.error(layer.chain, file, problem.line, problem.field, problem.fault);
+        }
     }
 }
 

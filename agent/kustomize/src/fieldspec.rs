@@ -73,9 +73,13 @@ pub(crate) fn merge_one(specs: &mut Vec<FieldSpec>, spec: &FieldSpec) -> Result<
     }
 }
 
-/// Splits a path at its slashes, except at those after a backslash.
+/// Splits the path of a field spec at its slashes, except at those after a backslash; one at its start does not count.
 pub(crate) fn split(path: &str) -> Vec<String> {
-    let path = path.strip_prefix('/').filter(|_| path.len() > 1).unwrap_or(path);
+    split_all(path.strip_prefix('/').filter(|_| path.len() > 1).unwrap_or(path))
+}
+
+/// Splits a path at all slashes but those after a backslash.
+pub(crate) fn split_all(path: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     for part in path.split('/') {
         match parts.last_mut() {
@@ -119,8 +123,8 @@ fn visit(
     }
     // A part that is said to be a list is never created.
     let may_create = create != Create::Nothing && name.len() == part.len();
-    let new = || match create {
-        Create::Scalar if rest.is_empty() => Tree::string(""),
+    let new = |text: &str| match create {
+        Create::Scalar if rest.is_empty() => Tree::string(text),
         _ => Tree::empty_mapping(),
     };
     let field = match map.get_mut(name) {
@@ -129,11 +133,12 @@ fn visit(
                 // kustomize makes an empty list of a null that a path says is a list.
                 *field = Tree::Sequence(Vec::new());
             } else if field.is_null() && may_create {
-                *field = new();
+                // kustomize makes a string of a null and keeps its text.
+                *field = new(field.text());
             }
             field
         }
-        None if may_create => map.entry(name.to_owned()).or_insert_with(new),
+        None if may_create => map.entry(name.to_owned()).or_insert_with(|| new("")),
         None => return Ok(()),
     };
     visit(field, rest, create, set)

@@ -22,3 +22,4 @@ pub(crate) mod replacements;
 pub(crate) mod replicas;
 pub(crate) mod structured;
 pub(crate) mod target;
+pub(crate) mod value_add;

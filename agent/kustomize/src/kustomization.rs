@@ -26,6 +26,10 @@ pub(crate) struct Kustomization {
     pub(crate) components: Vec<At<String>>,
     pub(crate) configurations: Vec<At<String>>,
     pub(crate) generators: Vec<At<Generator>>,
+    /// `generators`, `transformers` and `validators`: objects that configure plugins, or the paths of some.
+    pub(crate) generator_plugins: Vec<At<String>>,
+    pub(crate) transformer_plugins: Vec<At<String>>,
+    pub(crate) validators: Vec<At<String>>,
     pub(crate) patches_strategic_merge: Vec<At<String>>,
     pub(crate) patches: Vec<At<Patch>>,
     pub(crate) namespace: At<String>,
@@ -149,17 +153,8 @@ const FIELDS: &[&str] = &[
 ];
 
 /// What kustomize has and this renderer has not, yet.
-const UNSUPPORTED: &[&str] = &[
-    "buildMetadata",
-    "crds",
-    "generators",
-    "helmChartInflationGenerator",
-    "helmCharts",
-    "helmGlobals",
-    "openapi",
-    "transformers",
-    "validators",
-];
+const UNSUPPORTED: &[&str] =
+    &["buildMetadata", "crds", "helmChartInflationGenerator", "helmCharts", "helmGlobals", "openapi"];
 
 impl Kustomization {
     /// Reads a kustomization file, and says everything that is wrong with it.
@@ -217,6 +212,9 @@ impl Decoder {
             components: self.strings(fields.get("components"), "components"),
             configurations: self.strings(fields.get("configurations"), "configurations"),
             generators: self.generators(&fields),
+            generator_plugins: self.strings(fields.get("generators"), "generators"),
+            transformer_plugins: self.strings(fields.get("transformers"), "transformers"),
+            validators: self.strings(fields.get("validators"), "validators"),
             patches_strategic_merge: self.strings(fields.get("patchesStrategicMerge"), "patchesStrategicMerge"),
             patches: self.list(fields.get("patches"), "patches", Self::patch),
             namespace: self.located(fields.get("namespace"), "namespace"),
@@ -268,7 +266,7 @@ impl Decoder {
         items.into_iter().map(|(field, item)| At { line: item.line, value: read(self, item, &field), field }).collect()
     }
 
-    fn patch(&mut self, node: &Node, path: &str) -> Patch {
+    pub(crate) fn patch(&mut self, node: &Node, path: &str) -> Patch {
         let fields = self.fields(node, path, &["path", "patch", "target", "options"]);
         let options = fields.get("options").map(|node| {
             let path = dotted(path, "options");
@@ -290,19 +288,19 @@ impl Decoder {
         let fields = self.fields(node, path, known);
         Target {
             gvk: self.gvk(&fields, path),
-            name: self.text_of(&fields, path, "name"),
-            namespace: self.text_of(&fields, path, "namespace"),
+            name: self.embedded(|decoder| decoder.text_of(&fields, path, "name")),
+            namespace: self.embedded(|decoder| decoder.text_of(&fields, path, "namespace")),
             label_selector: self.text_of(&fields, path, "labelSelector"),
             annotation_selector: self.text_of(&fields, path, "annotationSelector"),
         }
     }
 
     pub(crate) fn gvk(&mut self, fields: &decode::Fields<'_>, path: &str) -> Gvk {
-        Gvk {
-            group: self.text_of(fields, path, "group"),
-            version: self.text_of(fields, path, "version"),
-            kind: self.text_of(fields, path, "kind"),
-        }
+        self.embedded(|decoder| Gvk {
+            group: decoder.text_of(fields, path, "group"),
+            version: decoder.text_of(fields, path, "version"),
+            kind: decoder.text_of(fields, path, "kind"),
+        })
     }
 
     fn labels(&mut self, node: &Node, path: &str) -> Labels {
@@ -318,7 +316,7 @@ impl Decoder {
         }
     }
 
-    fn image(&mut self, node: &Node, path: &str) -> Image {
+    pub(crate) fn image(&mut self, node: &Node, path: &str) -> Image {
         let fields = self.fields(node, path, &["name", "newName", "newTag", "tagSuffix", "digest"]);
         Image {
             name: self.text_of(&fields, path, "name"),
@@ -329,7 +327,7 @@ impl Decoder {
         }
     }
 
-    fn replica(&mut self, node: &Node, path: &str) -> Replica {
+    pub(crate) fn replica(&mut self, node: &Node, path: &str) -> Replica {
         let fields = self.fields(node, path, &["name", "count"]);
         Replica {
             name: self.text_of(&fields, path, "name"),

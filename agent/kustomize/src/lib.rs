@@ -16,6 +16,7 @@ mod options;
 mod order;
 mod parse;
 mod pattern;
+mod plugin;
 mod read_set;
 mod resources;
 mod schema;

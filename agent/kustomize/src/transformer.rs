@@ -7,11 +7,13 @@ use crate::budget::Budget;
 use crate::error::Fault;
 use crate::fieldspec::FieldSpec;
 use crate::filters::name_affix::Affix;
+use crate::filters::namespace::Namespace;
 use crate::filters::patch_json6902::Operations;
 use crate::filters::patch_strategic::Allow;
 use crate::filters::target::Matcher;
 use crate::filters::{
-    annotations, images, labels, name_affix, namespace, patch_json6902, patch_strategic, replacements, replicas,
+    annotations, hash, images, labels, name_affix, namespace, patch_json6902, patch_strategic, replacements, replicas,
+    value_add,
 };
 use crate::kustomization::decode::{At, Problem};
 use crate::kustomization::replacement::Replacement;
@@ -23,7 +25,7 @@ use crate::resources::Resources;
 pub(crate) enum Transformer {
     PatchStrategicMerge(Vec<At<Vec<Resource>>>),
     Patch { patch: Patch, matcher: Option<Matcher>, allow: Allow },
-    Namespace { namespace: String, specs: Arc<[FieldSpec]> },
+    Namespace { namespace: Namespace, specs: Arc<[FieldSpec]> },
     Affix { affix: Affix, text: String, specs: Arc<[FieldSpec]> },
     Label { labels: BTreeMap<String, String>, specs: Arc<[FieldSpec]> },
     Annotations { annotations: BTreeMap<String, String>, specs: Arc<[FieldSpec]> },
@@ -31,6 +33,8 @@ pub(crate) enum Transformer {
     ReplicaCount { replica: Replica, specs: Arc<[FieldSpec]> },
     ImageTag { image: Image, specs: Arc<[FieldSpec]> },
     Replacement(Vec<At<Vec<Replacement>>>),
+    Hash,
+    ValueAdd { value: String, targets: Vec<value_add::Target> },
 }
 
 /// A patch that was read.
@@ -73,6 +77,11 @@ impl At<Transformer> {
             Transformer::PatchJson6902 { operations, matcher } => {
                 patch_json6902::apply(resources, matcher, operations, false)
             }
+            Transformer::Hash => {
+                hash::apply(resources);
+                Ok(())
+            }
+            Transformer::ValueAdd { value, targets } => value_add::apply(resources, value, targets, budget),
             Transformer::ReplicaCount { replica, specs } => replicas::apply(resources, replica, specs),
             Transformer::ImageTag { image, specs } => images::apply(resources, image, specs, budget),
         };
@@ -93,7 +102,12 @@ impl Transformer {
             | Self::Annotations { specs, .. }
             | Self::ReplicaCount { specs, .. }
             | Self::ImageTag { specs, .. } => specs.len(),
-            Self::PatchStrategicMerge(_) | Self::Patch { .. } | Self::PatchJson6902 { .. } | Self::Replacement(_) => 0,
+            Self::PatchStrategicMerge(_)
+            | Self::Patch { .. }
+            | Self::PatchJson6902 { .. }
+            | Self::Replacement(_)
+            | Self::Hash => 0,
+            Self::ValueAdd { targets, .. } => targets.len(),
         }
     }
 }

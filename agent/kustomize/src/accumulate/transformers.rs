@@ -1,10 +1,11 @@
 //! The transformers that the fields of a kustomization stand for, in kustomize's order.
 
-use super::{Accumulator, Layer};
+use super::{Accumulator, Layer, Step};
 use crate::error::Fault;
 use crate::fieldspec::config::Config;
 use crate::filters::labels;
 use crate::filters::name_affix::Affix;
+use crate::filters::namespace::Namespace;
 use crate::filters::patch_strategic::Allow;
 use crate::kustomization::Kustomization;
 use crate::kustomization::decode::At;
@@ -12,7 +13,7 @@ use crate::transformer::Transformer;
 
 impl Accumulator<'_> {
     /// Reads all patches and replacements before anything is applied.
-    pub(super) fn transformers(&mut self, layer: &Layer<'_>, config: &Config) -> Option<Vec<At<Transformer>>> {
+    pub(super) fn transformers(&mut self, layer: &Layer<'_>, config: &Config) -> Option<Vec<Step>> {
         let before = self.errors.len();
         let kustomization = &layer.kustomization;
         let mut transformers = Vec::new();
@@ -57,7 +58,10 @@ impl Accumulator<'_> {
         if let Some(first) = kustomization.replacements.first() {
             transformers.push(first.with(Transformer::Replacement(replacements)));
         }
-        (self.errors.len() == before).then_some(transformers)
+        let mut steps: Vec<Step> =
+            transformers.into_iter().map(|transformer| Step { transformer, file: None }).collect();
+        steps.extend(self.plugin_transformers(layer, &kustomization.transformer_plugins));
+        (self.errors.len() == before).then_some(steps)
     }
 
     fn strategic_patches(&mut self, layer: &Layer<'_>) -> Option<At<Transformer>> {
@@ -78,10 +82,8 @@ impl Accumulator<'_> {
 fn naming(kustomization: &Kustomization, config: &Config, transformers: &mut Vec<At<Transformer>>) {
     let namespace = &kustomization.namespace;
     if !namespace.value.is_empty() {
-        transformers.push(
-            namespace
-                .with(Transformer::Namespace { namespace: namespace.value.clone(), specs: config.namespace.clone() }),
-        );
+        let value = Namespace { name: namespace.value.clone(), ..Namespace::default() };
+        transformers.push(namespace.with(Transformer::Namespace { namespace: value, specs: config.namespace.clone() }));
     }
     for (affix, text, specs) in [
         (Affix::Prefix, &kustomization.name_prefix, &config.name_prefix),

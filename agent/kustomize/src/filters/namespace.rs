@@ -7,14 +7,33 @@ use crate::fieldspec::{Create, FieldSpec};
 use crate::id::Gvk;
 use crate::object::Resource;
 use crate::resources::Resources;
-use crate::tree::Tree;
+use crate::tree::{Kind, Tree};
 
-pub(crate) fn apply(resources: &mut Resources, namespace: &str, specs: &[FieldSpec]) -> Result<(), Fault> {
-    if namespace.is_empty() {
+/// The namespace, and what else a `NamespaceTransformer` can be told.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Namespace {
+    pub(crate) name: String,
+    /// Only where there is no namespace yet.
+    pub(crate) unset_only: bool,
+    pub(crate) subjects: Subjects,
+}
+
+/// Which subjects of bindings move along.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Subjects {
+    /// Those named `default`: that account exists in every namespace, while another account follows when the account itself is renamed.
+    #[default]
+    DefaultOnly,
+    AllServiceAccounts,
+    None,
+}
+
+pub(crate) fn apply(resources: &mut Resources, namespace: &Namespace, specs: &[FieldSpec]) -> Result<(), Fault> {
+    if namespace.name.is_empty() {
         return Ok(());
     }
     let mut ids = HashSet::new();
-    for resource in resources.iter_mut() {
+    for resource in resources.iter_mut().filter(|resource| !is_from_helm(resource)) {
         resource.store_previous_name();
         set_namespace(resource, namespace, specs)?;
         let id = resource.id();
@@ -28,22 +47,32 @@ pub(crate) fn apply(resources: &mut Resources, namespace: &str, specs: &[FieldSp
     Ok(())
 }
 
-fn set_namespace(resource: &mut Resource, namespace: &str, specs: &[FieldSpec]) -> Result<(), Fault> {
-    let mut set = |tree: &mut Tree| match tree {
-        Tree::Scalar(_) => {
-            tree.assign(Tree::string(namespace));
-            Ok(())
-        }
-        other => Err(Fault::conflict(format!("expected a string, found {}", other.describe()))),
-    };
+/// What a chart makes has the namespace that helm gave it.
+fn is_from_helm(resource: &Resource) -> bool {
+    resource
+        .metadata_strings("annotations")
+        .any(|(key, value)| key == "internal.config.kubernetes.io/helm-generated" && value == "true")
+}
+
+/// Sets the namespace of one object and of its subjects named `default`.
+pub(crate) fn set_own(resource: &mut Resource, namespace: &str) -> Result<(), Fault> {
+    set_namespace(resource, &Namespace { name: namespace.to_owned(), ..Namespace::default() }, &[])
+}
+
+fn set_namespace(resource: &mut Resource, namespace: &Namespace, specs: &[FieldSpec]) -> Result<(), Fault> {
+    let mut set = |tree: &mut Tree| namespace.set(tree);
     let gvk = resource.gvk();
-    if !gvk.is_cluster_scoped() {
+    // Where kustomize sets only what is not set, a written null counts as a namespace: its bug.
+    let written = resource.tree.get("metadata").and_then(|metadata| metadata.get("namespace"));
+    let is_null =
+        namespace.unset_only && written.is_some_and(|written| written.is_null() && !written.text().is_empty());
+    if !gvk.is_cluster_scoped() && !is_null {
         let path = "metadata/namespace".to_owned();
         FieldSpec { selector: Gvk::default(), path, create: true }.visit(resource, Create::Scalar, &mut set)?;
     }
     let binds = |kind: &str| matches!(kind, "RoleBinding" | "ClusterRoleBinding");
     if binds(&gvk.kind) {
-        set_default_subjects(&mut resource.tree, namespace)?;
+        namespace.set_subjects(&mut resource.tree)?;
     }
     let core = resource.api_version() == "v1";
     for spec in specs {
@@ -62,21 +91,37 @@ fn set_namespace(resource: &mut Resource, namespace: &str, specs: &[FieldSpec]) 
     Ok(())
 }
 
-/// Of the subjects of a binding only those named `default` move along: the default account exists in every namespace, while
-/// another account follows when the account itself is renamed.
-fn set_default_subjects(tree: &mut Tree, namespace: &str) -> Result<(), Fault> {
-    let subjects = match tree.as_mapping_mut().and_then(|map| map.get_mut("subjects")) {
-        Some(Tree::Sequence(subjects)) => subjects,
-        Some(other) if !other.is_null() => {
-            return Err(Fault::conflict(format!("subjects must be a list, found {}", other.describe())));
-        }
-        _ => return Ok(()),
-    };
-    for subject in subjects {
-        let is_default = subject.get("name").is_some_and(|name| name.text() == "default");
-        if let Some(map) = subject.as_mapping_mut().filter(|_| is_default) {
-            map.insert("namespace".to_owned(), Tree::string(namespace));
+impl Namespace {
+    fn set(&self, tree: &mut Tree) -> Result<(), Fault> {
+        match tree {
+            Tree::Scalar(scalar) if self.unset_only && scalar.kind != Kind::Null && !scalar.text.is_empty() => Ok(()),
+            Tree::Scalar(_) => {
+                tree.assign(Tree::string(self.name.as_str()));
+                Ok(())
+            }
+            other => Err(Fault::conflict(format!("expected a string, found {}", other.describe()))),
         }
     }
-    Ok(())
+
+    fn set_subjects(&self, tree: &mut Tree) -> Result<(), Fault> {
+        let (key, wanted) = match self.subjects {
+            Subjects::DefaultOnly => ("name", "default"),
+            Subjects::AllServiceAccounts => ("kind", "ServiceAccount"),
+            Subjects::None => return Ok(()),
+        };
+        let subjects = match tree.as_mapping_mut().and_then(|map| map.get_mut("subjects")) {
+            Some(Tree::Sequence(subjects)) => subjects,
+            Some(other) if !other.is_null() => {
+                return Err(Fault::conflict(format!("subjects must be a list, found {}", other.describe())));
+            }
+            _ => return Ok(()),
+        };
+        for subject in subjects {
+            let fits = subject.get(key).is_some_and(|value| value.text() == wanted);
+            if let Some(map) = subject.as_mapping_mut().filter(|_| fits) {
+                self.set(map.entry("namespace".to_owned()).or_insert_with(|| Tree::string("")))?;
+            }
+        }
+        Ok(())
+    }
 }

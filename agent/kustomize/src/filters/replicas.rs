@@ -27,9 +27,14 @@ pub(crate) fn apply(resources: &mut Resources, replica: &Replica, specs: &[Field
     if found {
         Ok(())
     } else {
-        Err(Fault::conflict(format!(
-            "no Deployment, ReplicaSet, ReplicationController or StatefulSet is named {:?}",
-            replica.name
-        )))
+        let mut kinds: Vec<&str> = specs.iter().map(|spec| spec.selector.kind.as_str()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let kinds = match kinds.split_last() {
+            None => "object".to_owned(),
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        };
+        Err(Fault::conflict(format!("no {kinds} is named {:?}", replica.name)))
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn decode(node: &Node) -> Result<Config, Vec<Problem>> {
 
 impl Decoder {
     /// A list of field specs; `text` reads the path of each.
-    pub(super) fn field_specs(
+    pub(crate) fn field_specs(
         &mut self,
         fields: &Fields<'_>,
         path: &str,

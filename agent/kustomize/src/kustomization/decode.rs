@@ -37,9 +37,26 @@ pub(crate) struct Problem {
 /// Problems beyond these are not told.
 const MOST_PROBLEMS: usize = 100;
 
+/// How strictly to read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// As kustomization files: every field must be known, and every value of the right type.
+    #[default]
+    Strict,
+    /// As most of kustomize's plugins read their configuration (`sigs.k8s.io/yaml`): fields that are not known do not matter, and numbers and truth
+    /// values are taken for strings where a string is expected.
+    Lenient,
+    /// Like [`Mode::Lenient`], but a string must be a string: so it is in the fields of an embedded struct, where kustomize does not find the type that
+    /// it should convert to, which is its bug.
+    Embedded,
+    /// As the plugins for prefixes and suffixes do (`kyaml`): like [`Mode::Lenient`], but names of fields must match exactly, and `"yes"` is true.
+    Exact,
+}
+
 /// Collects what is wrong while it reads.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
+    pub(crate) mode: Mode,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -53,6 +70,17 @@ impl Decoder {
         }
         let field = (!field.is_empty()).then(|| field.to_owned());
         self.problems.push(Problem { line: Some(node.line), field, fault });
+    }
+
+    /// Reads what is an embedded struct in kustomize.
+    pub(crate) fn embedded<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let mode = self.mode;
+        if mode == Mode::Lenient {
+            self.mode = Mode::Embedded;
+        }
+        let value = read(self);
+        self.mode = mode;
+        value
     }
 
     fn wrong_type(&mut self, node: &Node, field: &str, expected: &str) {
@@ -76,12 +104,13 @@ impl Decoder {
         for (key, value) in entries {
             let name = key_text(key);
             let exact = known.iter().find(|known| **known == name);
-            match exact.or_else(|| known.iter().find(|known| known.eq_ignore_ascii_case(&name))) {
+            let folded = || known.iter().find(|known| self.mode != Mode::Exact && known.eq_ignore_ascii_case(&name));
+            match exact.or_else(folded) {
                 Some(_) if matches!(value.data, Data::Null) => {}
                 Some(known) => {
                     fields.insert(known, value);
                 }
-                None if self.problems.len() >= MOST_PROBLEMS => {}
+                None if self.mode != Mode::Strict || self.problems.len() >= MOST_PROBLEMS => {}
                 None => {
                     let message = match closest(&name, known) {
                         Some(close) => format!("unknown field; is {close} meant?"),
@@ -103,6 +132,9 @@ impl Decoder {
                 fold_next_lines(text).unwrap_or_else(|| text.clone())
             }
             Data::Null => String::new(),
+            Data::Number(_) | Data::Bool(_) if matches!(self.mode, Mode::Lenient | Mode::Exact) => {
+                node.text().unwrap_or_default().to_owned()
+            }
             _ => {
                 self.wrong_type(node, field, "a string");
                 String::new()
@@ -114,6 +146,7 @@ impl Decoder {
         match &node.data {
             Data::Bool(value) => *value,
             Data::Null => false,
+            Data::String(text) if self.mode == Mode::Exact && old_bool(text).is_some() => old_bool(text) == Some(true),
             _ => {
                 self.wrong_type(node, field, "true or false");
                 false
@@ -184,6 +217,15 @@ impl Decoder {
 
     pub(crate) fn bool_of(&mut self, fields: &Fields<'_>, path: &str, name: &str) -> bool {
         fields.get(name).is_some_and(|node| self.bool(node, &dotted(path, name)))
+    }
+}
+
+/// What YAML 1.1 takes for a truth value besides `true` and `false`.
+fn old_bool(text: &str) -> Option<bool> {
+    match text {
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use plumb_yaml::Node;
 
-use super::decode::{self, At, Decoder, dotted};
+use super::decode::{self, At, Decoder, Mode, dotted};
 use crate::object::Behavior;
 
 /// An entry of `configMapGenerator` or `secretGenerator`, with `generatorOptions` merged in.
@@ -46,14 +46,17 @@ impl Decoder {
         generators
     }
 
-    fn generator(&mut self, node: &Node, path: &str, is_secret: bool) -> Generator {
+    pub(crate) fn generator(&mut self, node: &Node, path: &str, is_secret: bool) -> Generator {
         let common = ["name", "namespace", "behavior", "literals", "files", "envs", "env", "options"];
         let known: Vec<&'static str> = common.into_iter().chain(is_secret.then_some("type")).collect();
         let fields = self.fields(node, path, &known);
         let mut envs = self.strings(fields.get("envs"), &dotted(path, "envs"));
         if let Some(node) = fields.get("env") {
-            envs.push(self.located(Some(node), &dotted(path, "env")));
-            envs.retain(|env| !env.value.is_empty());
+            let env = self.located(Some(node), &dotted(path, "env"));
+            // The old field counts in a kustomization only, and not in the configuration of a plugin.
+            if !env.value.is_empty() && self.mode == Mode::Strict {
+                envs.push(env);
+            }
         }
         Generator {
             is_secret,

@@ -3,7 +3,7 @@
 use plumb_yaml::{Data, Node};
 
 use super::Target;
-use super::decode::{Decoder, Problem, dotted};
+use super::decode::{Decoder, Mode, Problem, dotted};
 use crate::error::Fault;
 use crate::id::Gvk;
 
@@ -60,7 +60,7 @@ impl Source {
 
 /// Reads a file of replacements: one, or a list.
 pub(crate) fn decode(node: &Node) -> Result<Vec<Replacement>, Vec<Problem>> {
-    let mut decoder = Decoder::default();
+    let mut decoder = Decoder { mode: Mode::Lenient, problems: Vec::new() };
     let replacements = match &node.data {
         Data::Sequence(items) => {
             items.iter().enumerate().map(|(index, item)| decoder.replacement(item, &format!("[{index}]"))).collect()
@@ -73,11 +73,11 @@ pub(crate) fn decode(node: &Node) -> Result<Vec<Replacement>, Vec<Problem>> {
 const FIELDS: &[&str] = &["source", "sourceValue", "targets", "path"];
 
 impl Decoder {
-    pub(super) fn replacement_entry(&mut self, node: &Node, path: &str) -> ReplacementEntry {
+    pub(crate) fn replacement_entry(&mut self, node: &Node, path: &str) -> ReplacementEntry {
         let fields = self.fields(node, path, FIELDS);
         let file = self.text_of(&fields, path, "path");
         if file.is_empty() {
-            return ReplacementEntry::Inline(Box::new(self.replacement(node, path)));
+            return ReplacementEntry::Inline(Box::new(self.embedded(|decoder| decoder.replacement(node, path))));
         }
         if fields.contains_key("source") || fields.contains_key("targets") {
             let fault = Fault::syntax("the entry has both path and a replacement; keep one");
@@ -103,8 +103,8 @@ impl Decoder {
         let fields = self.fields(node, path, known);
         Source {
             gvk: self.gvk(&fields, path),
-            name: self.text_of(&fields, path, "name"),
-            namespace: self.text_of(&fields, path, "namespace"),
+            name: self.embedded(|decoder| decoder.text_of(&fields, path, "name")),
+            namespace: self.embedded(|decoder| decoder.text_of(&fields, path, "namespace")),
             field_path: self.text_of(&fields, path, "fieldPath"),
             options: fields
                 .get("options")
