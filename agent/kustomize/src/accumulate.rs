@@ -31,6 +31,8 @@ pub(crate) struct Accumulator<'a> {
     loader: &'a Loader<'a>,
     pub(crate) errors: Vec<Error>,
     kustomizations: usize,
+    /// The repositories that led here, outermost first.
+    clones: Vec<resources::Reached>,
 }
 
 /// A kustomization that is being worked on.
@@ -79,11 +81,12 @@ pub(crate) struct Top {
 
 impl<'a> Accumulator<'a> {
     pub(crate) fn new(loader: &'a Loader<'a>) -> Self {
-        Self { loader, errors: Vec::new(), kustomizations: 0 }
+        Self { loader, errors: Vec::new(), kustomizations: 0, clones: Vec::new() }
     }
 
-    /// Works through the kustomization of a directory and all that it leads to.
-    pub(crate) fn top(&mut self, directory: &str) -> Option<Top> {
+    /// Works through the kustomization of a directory and all that it leads to; `url` is where its repository came from.
+    pub(crate) fn top(&mut self, directory: &str, url: Option<&str>) -> Option<Top> {
+        self.clones.extend(url.map(|url| resources::Reached { url: url.to_owned(), depth: 0 }));
         let chain = [directory.to_owned()];
         let layer = self.read(directory, &chain)?;
         let accumulated = self.layer(&layer, Accumulated::new(&self.loader.budget))?;

@@ -164,7 +164,8 @@ impl Fs for MemoryFs {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// The SHA-256 of some bytes.
+pub(crate) fn digest(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     hex::encode(sha2::Sha256::digest(bytes))
 }

@@ -2,7 +2,9 @@
 
 mod accumulate;
 mod budget;
+mod builder;
 mod error;
+mod fetch;
 mod fieldspec;
 mod filters;
 mod fs;
@@ -18,20 +20,24 @@ mod parse;
 mod pattern;
 mod plugin;
 mod read_set;
+mod remote;
 mod resources;
 mod schema;
 mod transformer;
 mod tree;
 mod unprintable;
 
+pub use builder::Builder;
 pub use error::{Error, ErrorKind, Errors};
+pub use fetch::{Chart, ChartRequest, Fetch, FetchError, FetchErrorKind, HelmRequest, Repository, RepositoryRequest};
 pub use fs::{Entry, Fs, FsError, Identity, MemoryFs};
 pub use object::{Object, Origin};
 pub use options::Options;
-pub use read_set::ReadSet;
+pub use read_set::{Fetched, ReadSet};
+pub use remote::is_repository_url;
 
 use accumulate::{Accumulated, Accumulator, Top};
-use load::{Found, Loader};
+use load::Loader;
 
 /// What an overlay renders to, and what was read for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,15 +59,17 @@ impl Rendered {
 /// Renders the kustomization in the directory `path` of `fs`, as `kustomize build` does.
 ///
 /// `path` is relative to the root of `fs`; `""` or `"."` is the root itself. The result depends on nothing but the files that
-/// [`Rendered::read`] lists.
+/// [`Rendered::read`] lists. Nothing is fetched from anywhere else: see [`Builder`] for what is.
 ///
 /// # Errors
 /// Everything that is wrong, as far as it can be found in one go: see [`Errors`].
 pub fn build(fs: &dyn Fs, path: &str, options: &Options) -> Result<Rendered, Errors> {
-    let loader = Loader::new(fs, options);
-    let directory = find_directory(&loader, path)?;
+    Builder::new(fs).options(options).build(path)
+}
+
+fn render(loader: Loader<'_>, path: &str, directory: &str, url: Option<&str>) -> Result<Rendered, Errors> {
     let mut accumulator = Accumulator::new(&loader);
-    let top = accumulator.top(&directory);
+    let top = accumulator.top(directory, url);
     let (Some(Top { kustomization, accumulated }), true) = (top, accumulator.errors.is_empty()) else {
         return Err(Errors(accumulator.errors));
     };
@@ -78,19 +86,6 @@ pub fn build(fs: &dyn Fs, path: &str, options: &Options) -> Result<Rendered, Err
         .map(|resource| Object { value: resource.tree.into_value(), origin: resource.origin })
         .collect();
     Ok(Rendered { objects, read: loader.into_read_set() })
-}
-
-fn find_directory(loader: &Loader<'_>, path: &str) -> Result<String, Errors> {
-    let path = if path.is_empty() { "." } else { path };
-    match loader.find("", path).map_err(|fault| at(path, fault))? {
-        Found::Directory { path } => Ok(path),
-        // The root of an empty tree exists too; what it lacks is a kustomization file.
-        Found::Missing { path } if path.is_empty() => Ok(path),
-        Found::Missing { .. } => Err(at(path, error::Fault::path("the directory does not exist"))),
-        Found::File { .. } => {
-            Err(at(path, error::Fault::path("this is a file, expected a directory with a kustomization file")))
-        }
-    }
 }
 
 fn at(path: &str, fault: error::Fault) -> Errors {

@@ -1,13 +1,21 @@
-//! Finds files and directories, and keeps to the tree.
+//! Finds files and directories, and keeps to the tree that they are in.
+//!
+//! The paths of a fetched repository begin with its URL and `//`, as `https://git.example.com/shop?ref=v1//base`; no path of the
+//! tree that is rendered holds two slashes in a row.
+
+mod fetched;
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::budget::Budget;
 use crate::error::Fault;
+use crate::fetch::Fetch;
 use crate::fs::{Entry, Fs};
 use crate::options::Options;
 use crate::read_set::{ReadSet, symlink_id};
+use crate::remote::is_remote_file;
+use fetched::Mounts;
 
 /// The names that a kustomization file may have.
 pub(crate) const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -21,8 +29,10 @@ const LONGEST_PATH: usize = 4096;
 /// Reads the tree and records what it read.
 pub(crate) struct Loader<'a> {
     fs: &'a dyn Fs,
+    fetch: &'a dyn Fetch,
     pub(crate) budget: Budget,
     read: RefCell<ReadSet>,
+    mounts: RefCell<Mounts>,
 }
 
 /// What a path leads to, with the path that it has when all symbolic links are followed.
@@ -34,8 +44,8 @@ pub(crate) enum Found {
 }
 
 impl<'a> Loader<'a> {
-    pub(crate) fn new(fs: &'a dyn Fs, options: &Options) -> Self {
-        Self { fs, budget: Budget::new(options), read: RefCell::default() }
+    pub(crate) fn new(fs: &'a dyn Fs, fetch: &'a dyn Fetch, options: &Options) -> Self {
+        Self { fs, fetch, budget: Budget::new(options), read: RefCell::default(), mounts: RefCell::default() }
     }
 
     pub(crate) fn into_read_set(self) -> ReadSet {
@@ -61,8 +71,9 @@ impl<'a> Loader<'a> {
 
     /// Whether a directory on the way to a missing path is a symbolic link, and where the path leads then.
     fn through_link(&self, path: &str) -> Result<Option<String>, Fault> {
-        for (at, _) in path.match_indices('/') {
-            let (parent, rest) = path.split_at(at);
+        let (tree, inside) = split_tree(path);
+        for (at, _) in inside.match_indices('/') {
+            let (parent, rest) = path.split_at(tree.len() + at);
             match self.lookup(parent)? {
                 Entry::Directory { .. } => {}
                 Entry::Symlink { target, .. } => return follow(parent, &target, rest).map(Some),
@@ -75,6 +86,10 @@ impl<'a> Loader<'a> {
     fn lookup(&self, path: &str) -> Result<Entry, Fault> {
         self.budget.work(STEPS_OF_A_LOOKUP);
         self.budget.check()?;
+        if let Some((fs, path)) = self.mounts.borrow().tree_of(path) {
+            // The id of the commit stands for all that is read in it.
+            return fs.lookup(path).map_err(|error| Fault::storage(error.to_string()));
+        }
         let entry = self.fs.lookup(path).map_err(|error| Fault::storage(error.to_string()))?;
         let mut read = self.read.borrow_mut();
         match &entry {
@@ -87,10 +102,10 @@ impl<'a> Loader<'a> {
         Ok(entry)
     }
 
-    /// Reads a file that a kustomization names: it must lie in or below the directory of the kustomization.
+    /// Reads a file that a kustomization names: it must lie in or below the directory of the kustomization, or behind HTTP.
     pub(crate) fn file(&self, directory: &str, path: &str) -> Result<(String, Arc<[u8]>), Fault> {
-        if is_remote(path) {
-            return Err(Fault::unsupported("this is a remote file, and remote files are not supported yet"));
+        if is_remote_file(path) {
+            return self.remote_file(path).map_err(Fault::from);
         }
         match self.find(directory, path)? {
             Found::File { path: real, bytes } => {
@@ -151,18 +166,16 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// Whether a path names something on another machine: a URL, or a git repository as kustomize understands it.
-pub(crate) fn is_remote(path: &str) -> bool {
-    path.contains("://")
-        || ["git@", "git::", "gh:", "github.com/", "github.com:"].iter().any(|prefix| path.starts_with(prefix))
-        || path.contains("?ref=")
-        || path.contains(".git//")
-        || path.strip_suffix(".git").is_some()
-}
-
 /// Whether `path` is `directory` or lies below it.
 pub(crate) fn is_below(path: &str, directory: &str) -> bool {
-    directory.is_empty() || path == directory || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+    directory.is_empty()
+        || path == directory
+        || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/') || directory.ends_with('/'))
+}
+
+/// Splits a path into the root of its tree, which is empty for the tree that is rendered, and the path in it.
+fn split_tree(path: &str) -> (&str, &str) {
+    path.rfind("//").map_or(("", path), |at| path.split_at(at + 2))
 }
 
 /// A directory for a message.
@@ -193,6 +206,7 @@ pub(crate) fn join(directory: &str, path: &str) -> Result<String, Fault> {
     if path.contains('\0') {
         return Err(Fault::path("the path contains a null character"));
     }
+    let (tree, directory) = split_tree(directory);
     let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {
         match part {
@@ -205,19 +219,22 @@ pub(crate) fn join(directory: &str, path: &str) -> Result<String, Fault> {
             part => parts.push(part),
         }
     }
-    Ok(parts.join("/"))
+    Ok(format!("{tree}{}", parts.join("/")))
 }
 
 fn follow(link: &str, target: &str, rest: &str) -> Result<String, Fault> {
-    let parent = link.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let (tree, inside) = split_tree(link);
+    let parent = link.get(..tree.len() + inside.rfind('/').unwrap_or_default()).unwrap_or_default();
     let target = join(parent, target)
         .map_err(|fault| Fault::path(format!("the symbolic link {link} must stay inside the repository: {fault}")))?;
-    Ok(if target.is_empty() { rest.trim_start_matches('/').to_owned() } else { format!("{target}{rest}") })
+    let is_root = target.is_empty() || target.ends_with('/');
+    Ok(if is_root { format!("{target}{}", rest.trim_start_matches('/')) } else { format!("{target}{rest}") })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fetch::Nothing;
     use crate::fs::MemoryFs;
 
     #[test]
@@ -230,6 +247,21 @@ mod tests {
     }
 
     #[test]
+    fn paths_stay_in_the_repository_that_they_are_in() {
+        let root = "https://h/r?ref=v1//";
+        assert_eq!(join("https://h/r?ref=v1//a/b", "../c").unwrap(), "https://h/r?ref=v1//a/c");
+        assert_eq!(join(root, "a").unwrap(), "https://h/r?ref=v1//a");
+        assert_eq!(join("https://h/r?ref=v1//a", "..").unwrap(), root);
+        assert!(join("https://h/r?ref=v1//a", "../..").is_err());
+        assert_eq!(follow("https://h/r?ref=v1//a", "b/c", "/d").unwrap(), "https://h/r?ref=v1//b/c/d");
+        assert_eq!(follow("https://h/r?ref=v1//a/b", "..", "/d").unwrap(), "https://h/r?ref=v1//d");
+        assert!(follow("https://h/r?ref=v1//a", "../b", "").is_err());
+        assert!(is_below("https://h/r?ref=v1//a/b", "https://h/r?ref=v1//a"));
+        assert!(is_below("https://h/r?ref=v1//a", root));
+        assert!(!is_below("https://h/r?ref=v1//ab", "https://h/r?ref=v1//a"));
+    }
+
+    #[test]
     fn follows_links_inside_the_tree_only() {
         let mut fs = MemoryFs::from([("real/file.yaml", "x")]);
         fs.insert_symlink("link", "real");
@@ -237,7 +269,7 @@ mod tests {
         fs.insert_symlink("out", "../elsewhere");
         fs.insert_symlink("loop", "loop");
         let options = Options::default();
-        let loader = Loader::new(&fs, &options);
+        let loader = Loader::new(&fs, &Nothing, &options);
         assert!(matches!(loader.find("", "link/file.yaml"), Ok(Found::File { path, .. }) if path == "real/file.yaml"));
         assert!(matches!(loader.find("deep", "up"), Ok(Found::File { path, .. }) if path == "real/file.yaml"));
         assert!(loader.find("", "out").unwrap_err().message.contains("must stay inside the repository"));

@@ -177,14 +177,14 @@ fn remote_resources() {
     check(
         [("app/kustomization.yaml", "resources: ['https://example.com/a.yaml']\n")],
         expect![[r#"
-        app/kustomization.yaml:1: resources[0]: https://example.com/a.yaml is a remote resource, and remote bases are not supported yet; copy it into the repository
-    "#]],
+            app/kustomization.yaml:1: resources[0]: can not fetch the file https://example.com/a.yaml: nothing is fetched from outside of the repository here; copy the files into the repository and refer to them there
+        "#]],
     );
     check(
         [("app/kustomization.yaml", "resources: ['github.com/owner/repo?ref=v1']\n")],
         expect![[r#"
-        app/kustomization.yaml:1: resources[0]: github.com/owner/repo?ref=v1 is a remote resource, and remote bases are not supported yet; copy it into the repository
-    "#]],
+            app/kustomization.yaml:1: resources[0]: can not fetch the repository https://github.com/owner/repo: nothing is fetched from outside of the repository here; copy the files into the repository and refer to them there
+        "#]],
     );
 }
 
@@ -193,8 +193,8 @@ fn remote_resources_without_their_credentials() {
     check(
         [("app/kustomization.yaml", "resources: ['https://me:hunter2@example.com/a@b.yaml']\n")],
         expect![[r#"
-        app/kustomization.yaml:1: resources[0]: https://example.com/a@b.yaml is a remote resource, and remote bases are not supported yet; copy it into the repository
-    "#]],
+            app/kustomization.yaml:1: resources[0]: can not fetch the file https://example.com/a@b.yaml: nothing is fetched from outside of the repository here; copy the files into the repository and refer to them there
+        "#]],
     );
 }
 

@@ -2,35 +2,50 @@
 
 use super::{Accumulated, Accumulator, Layer};
 use crate::error::{ErrorKind, Fault};
+use crate::fetch::FetchErrorKind;
 use crate::kustomization::decode::At;
-use crate::load::{Found, display, is_below, is_remote, missing};
+use crate::load::{Found, display, is_below, missing};
+use crate::object::Resource;
 use crate::parse;
+use crate::remote::{RepoSpec, is_remote_file, shown};
+
+/// What an entry of `resources` leads to.
+enum Base {
+    Objects(Vec<Resource>),
+    Directory {
+        path: String,
+        /// The URL that leads there, when it is one.
+        url: Option<String>,
+    },
+}
+
+/// A directory that is about to be worked through.
+struct Entering<'e> {
+    path: &'e str,
+    url: Option<&'e str>,
+    is_component: bool,
+}
+
+/// A repository that is being worked through.
+pub(super) struct Reached {
+    /// As it is written.
+    pub(super) url: String,
+    /// How many kustomizations are around it.
+    pub(super) depth: usize,
+}
 
 impl Accumulator<'_> {
+    /// An entry of `resources`: a file, and if there is none, a directory or repository.
     pub(super) fn resource(&mut self, layer: &Layer<'_>, entry: &At<String>, accumulated: &mut Accumulated) {
-        let found = if entry.value.contains("://") {
-            Err(remote(&entry.value))
-        } else {
-            self.loader.find(layer.directory, &entry.value)
-        };
-        let Some(found) = self.noted(layer, entry, found) else { return };
-        let added = match found {
-            Found::File { path, .. } => {
-                let read = self.loader.file(layer.directory, &entry.value);
-                let Some((_, bytes)) = self.noted(layer, entry, read) else { return };
-                let read = parse::resources(&bytes, &path, &self.loader.budget);
-                let Some(read) = self.noted_objects(layer, &path, read) else { return };
-                accumulated.resources.append_all(read)
-            }
-            Found::Directory { path } => {
-                let Some(below) = self.below(layer, entry, &path, false, Accumulated::new(&self.loader.budget)) else {
+        let added = match self.find_resource(layer, entry) {
+            None => return,
+            Some(Base::Objects(read)) => accumulated.resources.append_all(read),
+            Some(Base::Directory { path, url }) => {
+                let entering = Entering { path: &path, url: url.as_deref(), is_component: false };
+                let Some(below) = self.below(layer, entry, &entering, Accumulated::new(&self.loader.budget)) else {
                     return;
                 };
                 accumulated.merge(below)
-            }
-            Found::Missing { .. } if is_remote(&entry.value) => Err(remote(&entry.value)),
-            Found::Missing { path } => {
-                Err(missing(layer.directory, &entry.value, &path, "; expected a file or a directory"))
             }
         };
         let within = |()| {
@@ -45,21 +60,75 @@ impl Accumulator<'_> {
         self.noted(layer, entry, added);
     }
 
+    fn find_resource(&mut self, layer: &Layer<'_>, entry: &At<String>) -> Option<Base> {
+        let written = &entry.value;
+        if is_remote_file(written) {
+            return self.find_remote(layer, entry);
+        }
+        let spec = RepoSpec::parse(written);
+        let found = match (self.loader.find(layer.directory, written), &spec) {
+            (Ok(Found::File { path, .. }), _) => Ok(path),
+            (_, Some(spec)) => return self.repository(layer, entry, spec),
+            (Ok(Found::Directory { path }), None) => return Some(Base::Directory { path, url: None }),
+            (Ok(Found::Missing { path }), None) => {
+                Err(missing(layer.directory, written, &path, "; expected a file or a directory"))
+            }
+            (Err(fault), None) => Err(fault),
+        };
+        let path = self.noted(layer, entry, found)?;
+        let read = self.loader.file(layer.directory, written);
+        let (_, bytes) = self.noted(layer, entry, read)?;
+        let read = parse::resources(&bytes, &path, &self.loader.budget);
+        self.noted_objects(layer, &path, read).map(Base::Objects)
+    }
+
+    /// What an `http` or `https` URL leads to: a file, and if that is not to be had or holds no objects, a repository.
+    fn find_remote(&mut self, layer: &Layer<'_>, entry: &At<String>) -> Option<Base> {
+        let spec = RepoSpec::parse(&entry.value);
+        let fault = match self.loader.remote_file(&entry.value) {
+            Ok((shown, bytes)) => match (parse::resources(&bytes, &shown, &self.loader.budget), &spec) {
+                (Err(_), Some(_)) => format!("{shown} is a file without objects"),
+                (read, _) => return self.noted_objects(layer, &shown, read).map(Base::Objects),
+            },
+            Err(error) if error.kind != FetchErrorKind::Disabled && spec.is_some() => Fault::from(error).message,
+            Err(error) => {
+                self.problem(layer, entry.problem(error.into()));
+                return None;
+            }
+        };
+        let before = self.errors.len();
+        let found = self.repository(layer, entry, spec.as_ref()?);
+        for error in self.errors.iter_mut().skip(before) {
+            error.message = format!("{}; before that, {fault}", error.message);
+        }
+        found
+    }
+
+    fn repository(&mut self, layer: &Layer<'_>, entry: &At<String>, spec: &RepoSpec) -> Option<Base> {
+        let path = self.may_clone(&entry.value).and_then(|()| self.loader.repository(spec));
+        let path = self.noted(layer, entry, path)?;
+        Some(Base::Directory { path, url: Some(entry.value.clone()) })
+    }
+
     pub(super) fn component(
         &mut self,
         layer: &Layer<'_>,
         entry: &At<String>,
         around: Accumulated,
     ) -> Option<Accumulated> {
-        let found = match self.loader.find(layer.directory, &entry.value) {
-            Ok(Found::Directory { path }) => Ok(path),
-            Ok(Found::File { .. }) => Err(Fault::path("a component must be a directory, found a file")),
-            Ok(Found::Missing { .. }) if is_remote(&entry.value) => Err(remote(&entry.value)),
-            Ok(Found::Missing { path }) => Err(missing(layer.directory, &entry.value, &path, "; expected a directory")),
-            Err(fault) => Err(fault),
+        let (path, url) = if let Some(spec) = RepoSpec::parse(&entry.value) {
+            let Base::Directory { path, url } = self.repository(layer, entry, &spec)? else { return None };
+            (path, url)
+        } else {
+            let found = self.loader.find(layer.directory, &entry.value).and_then(|found| match found {
+                Found::Directory { path } => Ok(path),
+                Found::File { .. } => Err(Fault::path("a component must be a directory, found a file")),
+                Found::Missing { path } => Err(missing(layer.directory, &entry.value, &path, "; expected a directory")),
+            });
+            (self.noted(layer, entry, found)?, None)
         };
-        let path = self.noted(layer, entry, found)?;
-        let below = self.below(layer, entry, &path, true, around)?;
+        let entering = Entering { path: &path, url: url.as_deref(), is_component: true };
+        let below = self.below(layer, entry, &entering, around)?;
         let mut accumulated = Accumulated::new(&self.loader.budget);
         let added = accumulated.merge(below);
         self.noted(layer, entry, added)?;
@@ -71,11 +140,15 @@ impl Accumulator<'_> {
         &mut self,
         layer: &Layer<'_>,
         entry: &At<String>,
-        directory: &str,
-        is_component: bool,
+        entering: &Entering<'_>,
         accumulated: Accumulated,
     ) -> Option<Accumulated> {
-        let allowed = self.may_enter(layer, &entry.value, directory);
+        let Entering { path: directory, url, is_component } = *entering;
+        let allowed = match url {
+            Some(_) => Ok(()),
+            None => self.may_enter(layer, &entry.value, directory),
+        };
+        let allowed = allowed.and_then(|()| self.may_nest(layer));
         self.noted(layer, entry, allowed)?;
         let chain: Vec<String> = layer.chain.iter().cloned().chain([directory.to_owned()]).collect();
         let below = self.read(directory, &chain)?;
@@ -88,7 +161,30 @@ impl Accumulator<'_> {
             self.problem(layer, entry.problem(Fault::conflict(message)));
             return None;
         }
-        self.layer(&below, accumulated)
+        let Some(url) = url else { return self.layer(&below, accumulated) };
+        self.clones.push(Reached { url: url.to_owned(), depth: layer.chain.len() });
+        let accumulated = self.layer(&below, accumulated);
+        self.clones.pop();
+        accumulated
+    }
+
+    /// Whether a repository may be entered: not from one that was itself reached by the same URL or a longer one.
+    fn may_clone(&self, url: &str) -> Result<(), Fault> {
+        match self.clones.iter().find(|around| around.url.starts_with(url)) {
+            Some(around) => {
+                let (url, around) = (shown(url), shown(&around.url));
+                Err(Fault::path(format!("this is a cycle: {url} is reached through {around}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn may_nest(&self, layer: &Layer<'_>) -> Result<(), Fault> {
+        if layer.chain.len() >= self.loader.budget.options.max_depth {
+            let message = format!("more than {} kustomizations are nested", self.loader.budget.options.max_depth);
+            return Err(Fault::limit(message));
+        }
+        Ok(())
     }
 
     fn may_enter(&self, layer: &Layer<'_>, written: &str, directory: &str) -> Result<(), Fault> {
@@ -96,7 +192,9 @@ impl Accumulator<'_> {
         if written.split('/').any(|part| part != ".." && part.contains("..")) {
             return Err(Fault::path(format!("{written:?} is ambiguous; check the indentation of the list")));
         }
-        if let Some(around) = layer.chain.iter().find(|around| is_below(around, directory)) {
+        // Another clone is another place, even when it is one of the same repository.
+        let here = self.clones.last().map_or(0, |clone| clone.depth);
+        if let Some(around) = layer.chain.iter().skip(here).find(|around| is_below(around, directory)) {
             let what = if around == directory { "is being worked on already" } else { "contains" };
             let around = if around == directory { String::new() } else { format!(" {around}, which leads to it") };
             return Err(Fault {
@@ -104,29 +202,6 @@ impl Accumulator<'_> {
                 message: format!("this is a cycle: {} {what}{around}", display(directory)),
             });
         }
-        if layer.chain.len() >= self.loader.budget.options.max_depth {
-            let message = format!("more than {} kustomizations are nested", self.loader.budget.options.max_depth);
-            return Err(Fault::limit(message));
-        }
         Ok(())
-    }
-}
-
-fn remote(path: &str) -> Fault {
-    let path = without_credentials(path);
-    Fault::unsupported(format!(
-        "{path} is a remote resource, and remote bases are not supported yet; copy it into the repository"
-    ))
-}
-
-/// A URL without what stands before its host, which may be a password.
-fn without_credentials(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let host = rest.split(['/', '?']).next().unwrap_or_default();
-            let skip = host.rfind('@').map_or(0, |at| at + 1);
-            format!("{scheme}://{}", rest.get(skip..).unwrap_or_default())
-        }
-        None => url.to_owned(),
     }
 }
