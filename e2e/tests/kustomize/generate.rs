@@ -1,0 +1,99 @@
+//! Random kustomizations: objects and one to four layers of kustomizations over them.
+
+mod corrupt;
+mod generators;
+mod images;
+mod kustomization;
+mod patch;
+mod paths;
+mod random;
+mod replacement;
+mod resources;
+mod selector;
+mod words;
+
+use crate::case::{Case, Content};
+use crate::value::Value;
+use kustomization::Layer;
+use random::Random;
+use resources::Resource;
+
+/// The input of a seed: always the same.
+pub(crate) fn case(seed: u64) -> Case {
+    let mut random = Random::new(seed);
+    let mut case = Case::default();
+    let mut known = Vec::new();
+    let mut previous: Vec<String> = Vec::new();
+    let bases = if random.chance(20) { 2 } else { 1 };
+    for base in ["base", "other"].iter().take(bases) {
+        layer(&mut random, &mut case, &mut known, base, &[], false);
+        previous.push((*base).to_owned());
+    }
+    case.dir = if bases == 1 { "base".to_owned() } else { String::new() };
+    let overlays = if bases == 1 { random.below(3) } else { random.between(1, 2) };
+    for overlay in ["overlay", "top"].iter().take(overlays) {
+        if random.chance(20) {
+            let component = format!("{overlay}-component");
+            layer(&mut random, &mut case, &mut known, &component, &[], true);
+        }
+        layer(&mut random, &mut case, &mut known, overlay, &previous, false);
+        (*overlay).clone_into(&mut case.dir);
+        previous = vec![(*overlay).to_owned()];
+    }
+    if random.chance(8) {
+        corrupt::corrupt(&mut random, &mut case);
+    }
+    case
+}
+
+/// Writes the files of one kustomization over those that it is built on.
+fn layer(
+    random: &mut Random,
+    case: &mut Case,
+    known: &mut Vec<Resource>,
+    dir: &str,
+    below: &[String],
+    component: bool,
+) {
+    let bottom = below.is_empty() && !component;
+    let count = if bottom { random.between(1, 5) } else { random.below(3) };
+    let others = std::mem::take(known);
+    let added = resources::some(random, &others, count);
+    let mut paths: Vec<Value> = below.iter().map(|path| Value::string(&format!("../{path}"))).collect();
+    for (path, documents) in files(random, &added) {
+        paths.push(Value::string(&path));
+        case.files.insert(format!("{dir}/{path}"), Content::Yaml(documents));
+    }
+    let added: Vec<Resource> = added.into_iter().flat_map(Resource::expand).collect();
+    // A base knows its own objects only.
+    let mut within = if bottom { Vec::new() } else { others.clone() };
+    within.extend(added.iter().cloned());
+    known.extend(others);
+    known.extend(added);
+    let mut layer = Layer { random, known: &within, dir, files: Vec::new(), fields: Vec::new() };
+    if !paths.is_empty() || layer.random.chance(50) {
+        layer.field("resources", Value::List(paths));
+    }
+    let beside = format!("{dir}-component/kustomization.yaml");
+    if case.files.contains_key(&beside) {
+        layer.field("components", Value::List(vec![Value::string(&format!("../{dir}-component"))]));
+    }
+    layer.features();
+    let (fields, files) = layer.finish(component);
+    for (path, content) in files {
+        case.files.insert(format!("{dir}/{path}"), content);
+    }
+    case.files.insert(format!("{dir}/kustomization.yaml"), Content::Yaml(vec![fields]));
+}
+
+/// Objects in files, one or several to a file.
+fn files(random: &mut Random, resources: &[Resource]) -> Vec<(String, Vec<Value>)> {
+    let mut files: Vec<(String, Vec<Value>)> = Vec::new();
+    for resource in resources {
+        match files.last_mut() {
+            Some((_, documents)) if random.chance(60) => documents.push(resource.value.clone()),
+            _ => files.push((format!("resources-{}.yaml", files.len()), vec![resource.value.clone()])),
+        }
+    }
+    files
+}
