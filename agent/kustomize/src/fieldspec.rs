@@ -2,6 +2,7 @@
 
 pub(crate) mod builtin;
 pub(crate) mod config;
+pub(crate) mod crds;
 
 use crate::error::Fault;
 use crate::id::Gvk;

@@ -25,6 +25,7 @@ pub(crate) struct Kustomization {
     pub(crate) resources: Vec<At<String>>,
     pub(crate) components: Vec<At<String>>,
     pub(crate) configurations: Vec<At<String>>,
+    pub(crate) crds: Vec<At<String>>,
     pub(crate) generators: Vec<At<Generator>>,
     /// `generators`, `transformers` and `validators`: objects that configure plugins, or the paths of some.
     pub(crate) generator_plugins: Vec<At<String>>,
@@ -154,7 +155,7 @@ const FIELDS: &[&str] = &[
 
 /// What kustomize has and this renderer has not, yet.
 const UNSUPPORTED: &[&str] =
-    &["buildMetadata", "crds", "helmChartInflationGenerator", "helmCharts", "helmGlobals", "openapi"];
+    &["buildMetadata", "helmChartInflationGenerator", "helmCharts", "helmGlobals", "openapi"];
 
 impl Kustomization {
     /// Reads a kustomization file, and says everything that is wrong with it.
@@ -210,6 +211,7 @@ impl Decoder {
             is_component,
             resources,
             components: self.strings(fields.get("components"), "components"),
+            crds: self.strings(fields.get("crds"), "crds"),
             configurations: self.strings(fields.get("configurations"), "configurations"),
             generators: self.generators(&fields),
             generator_plugins: self.strings(fields.get("generators"), "generators"),

@@ -4,6 +4,8 @@
 //! The table is that of kustomize 5.8 itself, the OpenAPI of Kubernetes 1.21.2, so that results are equal; newer kinds and
 //! custom resources have no merge keys there either. `schema/` in this crate regenerates it.
 
+pub(crate) mod definition;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 

@@ -1,15 +1,18 @@
-//! `configurations`: the field specs that the transformers of a layer use, and those of all layers around it.
+//! `configurations` and `crds`: the field specs that the transformers of a layer use, and those of all layers around it.
 
 use std::sync::Arc;
 
 use plumb_yaml::Schema;
 
 use super::{Accumulator, Layer};
+use crate::error::Fault;
 use crate::fieldspec::builtin::builtin;
 use crate::fieldspec::config::Config;
+use crate::fieldspec::crds;
 use crate::kustomization::configuration;
 use crate::kustomization::decode::{At, Problem};
-use crate::parse;
+use crate::parse::{self, FileFault};
+use crate::schema::definition;
 
 impl Accumulator<'_> {
     /// Adds to the field specs of the layers below the built-in ones and those that the layer's own files hold.
@@ -25,10 +28,31 @@ impl Accumulator<'_> {
             config = self.noted(layer, first, config.merge(&own))?;
         }
         let merged = below.merge(&config);
-        match kustomization.configurations.first().or(kustomization.resources.first()) {
-            Some(entry) => self.noted(layer, entry, merged),
-            None => merged.ok(),
+        let mut config = match kustomization.configurations.first().or(kustomization.resources.first()) {
+            Some(entry) => self.noted(layer, entry, merged)?,
+            None => merged.ok()?,
+        };
+        let mut own = Arc::clone(Config::empty());
+        for entry in &kustomization.crds {
+            let crds = self.crds(layer, entry)?;
+            own = self.noted(layer, entry, own.merge(&Arc::new(crds)))?;
         }
+        if let Some(first) = kustomization.crds.first() {
+            config = self.noted(layer, first, config.merge(&own))?;
+        }
+        Some(config)
+    }
+
+    fn crds(&mut self, layer: &Layer<'_>, entry: &At<String>) -> Option<Config> {
+        let read = self.loader.file(layer.directory, &entry.value);
+        let (path, bytes) = self.noted(layer, entry, read)?;
+        let content = if bytes.is_empty() {
+            Err(FileFault::from(Fault::syntax("the file is empty; expected OpenAPI definitions by name")))
+        } else {
+            definition::read(&bytes, self.loader.options)
+        };
+        let config = content.and_then(|content| crds::decode(&content).map_err(FileFault::from));
+        self.noted_file(layer, &path, config)
     }
 
     fn configuration(&mut self, layer: &Layer<'_>, entry: &At<String>) -> Option<Config> {
