@@ -49,7 +49,7 @@ impl Accumulator<'_> {
         let content = if bytes.is_empty() {
             Err(FileFault::from(Fault::syntax("the file is empty; expected OpenAPI definitions by name")))
         } else {
-            definition::read(&bytes, self.loader.options)
+            definition::read(&bytes, &self.loader.budget)
         };
         let config = content.and_then(|content| crds::decode(&content).map_err(FileFault::from));
         self.noted_file(layer, &path, config)

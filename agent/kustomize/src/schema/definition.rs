@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use plumb_yaml::{Map, Schema as Yaml, Value};
+use plumb_yaml::{Map, Node, Schema as Yaml, Value};
 
+use crate::budget::Budget;
 use crate::error::Fault;
-use crate::options::Options;
 use crate::parse::{self, FileFault};
 
 /// The definition of a type, or of a field of one.
@@ -24,16 +24,29 @@ pub(crate) struct Definition {
 }
 
 /// Reads the first document of a file: strict JSON when it begins with a brace, else YAML.
-pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Value, FileFault> {
-    if bytes.first() == Some(&b'{') && bytes.len() <= options.max_file_bytes {
-        return serde_json::from_slice(bytes).map_err(|error| {
-            let line = u32::try_from(error.line()).ok();
-            FileFault { line, fault: Fault::syntax(format!("not valid JSON: {error}")) }
-        });
+pub(crate) fn read(bytes: &[u8], budget: &Budget) -> Result<Value, FileFault> {
+    if bytes.first() != Some(&b'{') {
+        let documents = parse::documents(bytes, Yaml::Yaml11, budget)?;
+        return Ok(documents.first().map_or(Ok(Value::Null), Node::to_value)?);
     }
-    match parse::documents(bytes, Yaml::Yaml11, options)?.first() {
-        Some(document) => Ok(document.to_value()?),
-        None => Ok(Value::Null),
+    if bytes.len() > budget.options.max_file_bytes {
+        return Err(Fault::limit(format!("the file has more than {} bytes", budget.options.max_file_bytes)).into());
+    }
+    budget.work(bytes.len());
+    budget.check()?;
+    let value = serde_json::from_slice(bytes).map_err(|error| {
+        let line = u32::try_from(error.line()).ok();
+        FileFault { line, fault: Fault::syntax(format!("not valid JSON: {error}")) }
+    })?;
+    budget.values(count(&value));
+    Ok(value)
+}
+
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(map) => map.values().map(count).sum(),
+        _ => 0,
     }
 }
 
