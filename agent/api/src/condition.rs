@@ -44,6 +44,10 @@ pub enum Reason {
     EmptyRender,
     /// The environment refers to something that isn't there.
     ReferenceInvalid,
+    /// More objects would be deleted than the environment allows.
+    PruneLimited,
+    /// The environment is being deleted.
+    Deleting,
     /// The environment is suspended.
     Suspended,
     /// An object differs from what git says.
@@ -67,6 +71,8 @@ impl Reason {
             Self::ApplyFailed => "ApplyFailed",
             Self::EmptyRender => "EmptyRender",
             Self::ReferenceInvalid => "ReferenceInvalid",
+            Self::PruneLimited => "PruneLimited",
+            Self::Deleting => "Deleting",
             Self::Suspended => "Suspended",
             Self::DriftDetected => "DriftDetected",
             Self::NoDrift => "NoDrift",

@@ -59,6 +59,10 @@ pub struct EnvironmentSpec {
     #[serde(default)]
     pub drift: Drift,
 
+    /// What becomes of the objects when the Environment itself is deleted.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+
     /// Stops reconciling; what runs stays as it is.
     #[serde(default)]
     pub suspend: bool,
@@ -94,12 +98,27 @@ pub struct Prune {
     /// Whether an overlay that renders to nothing may delete everything.
     #[serde(default)]
     pub allow_empty: bool,
+    /// How many objects one revision may delete; `null` is any number. The annotation `plumb.dev/allow-prune` on the Environment
+    /// lifts the limit for the revision that it names.
+    #[serde(default = "hundred")]
+    #[schemars(with = "Option<i32>", range(min = 0))]
+    pub limit: Option<u32>,
 }
 
 impl Default for Prune {
     fn default() -> Self {
-        Self { enabled: true, allow_empty: false }
+        Self { enabled: true, allow_empty: false, limit: hundred() }
     }
+}
+
+/// What becomes of the objects when their Environment is deleted.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DeletionPolicy {
+    /// They stay as they are.
+    #[default]
+    Orphan,
+    /// They are deleted as if they had left the overlay, within `timeout`; what is not gone by then stays.
+    Delete,
 }
 
 /// What happens when somebody else changes an object of the environment.
@@ -228,6 +247,11 @@ pub struct PromotionRecord {
 
 fn yes() -> bool {
     true
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "the default of an optional field")]
+fn hundred() -> Option<u32> {
+    Some(100)
 }
 
 fn five_minutes() -> Duration {

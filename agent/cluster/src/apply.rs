@@ -19,16 +19,30 @@ use crate::{
 /// How long one request may take. The API server itself gives up after a minute.
 const DEADLINE: Duration = Duration::from_mins(1);
 
+/// How an apply ended.
+#[derive(Debug)]
+pub enum Applied {
+    /// The object is as it shall be.
+    Done(Observation),
+    /// It was to be created only, and is there already.
+    Present,
+}
+
 impl Cluster {
     /// Applies an object as the field manager `plumb`, and takes over the fields that others own.
     ///
     /// Only the metadata of the result is asked for. Fields that the API server does not know are an error, as with `kubectl apply`.
     /// What may go away by itself (429, 5xx, a lost connection) is tried a few times.
     ///
+    /// An object that is to be created only is looked for first.
+    ///
     /// # Errors
     /// What the API server said.
-    pub async fn apply(&self, desired: &Desired) -> Result<Observation, Error> {
+    pub async fn apply(&self, desired: &Desired) -> Result<Applied, Error> {
         let api: Api<DynamicObject> = self.api(desired)?;
+        if desired.rules.create_only && bounded(&desired.id, api.get_metadata_opt(&desired.id.name)).await?.is_some() {
+            return Ok(Applied::Present);
+        }
         let parameters = PatchParams {
             field_validation: Some(ValidationDirective::Strict),
             ..PatchParams::apply(FIELD_MANAGER).force()
@@ -37,7 +51,7 @@ impl Cluster {
             let patch = Patch::Apply(&desired.body);
             let request = api.patch_metadata(&desired.id.name, &parameters, &patch);
             let answer: PartialObjectMeta<DynamicObject> = bounded(&desired.id, request).await?;
-            observation(&desired.id.group_kind(), answer.metadata).ok_or_else(|| Error::Malformed {
+            observation(&desired.id.group_kind(), answer.metadata).map(Applied::Done).ok_or_else(|| Error::Malformed {
                 what: desired.id.to_string(),
                 message: "the API server's answer lacks uid or resourceVersion".into(),
             })
@@ -108,6 +122,7 @@ impl Cluster {
             id: Box::new(desired.id.clone()),
             code: 404,
             message: format!("the cluster no longer knows {} in {}", desired.id.kind, desired.api_version),
+            immutable: false,
         })?;
         Ok(self.api_of(&kind, desired.id.namespace.as_deref()))
     }

@@ -29,6 +29,8 @@ pub enum Error {
         code: u16,
         /// What the API server said, without the values of Secrets.
         message: String,
+        /// Whether it is for a field that can't be changed.
+        immutable: bool,
     },
     /// A request did not come through.
     #[error("{what}: {message}")]
@@ -74,10 +76,17 @@ impl Error {
         }
     }
 
+    /// Whether a field can't be changed, so that only a new object can have it.
+    #[must_use]
+    pub fn is_immutable(&self) -> bool {
+        matches!(self, Self::Refused { immutable: true, .. })
+    }
+
     pub(crate) fn on(id: &ObjectId, error: kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => {
-                Self::Refused { id: Box::new(id.clone()), code: status.code, message: message(id, &status) }
+                let immutable = is_immutable(&status);
+                Self::Refused { id: Box::new(id.clone()), code: status.code, message: message(id, &status), immutable }
             }
             other => Self::request(format!("request for {id}"), other),
         }
@@ -90,6 +99,15 @@ impl Error {
             other => Self::Request { what, code: None, message: chain(&other) },
         }
     }
+}
+
+/// The API server has no code for it. These are the words of its validation: of most kinds, of StatefulSets, and of PersistentVolumeClaims.
+fn is_immutable(status: &Status) -> bool {
+    let says = |words: &str| status.message.contains(words);
+    status.code == 422
+        && (says("field is immutable")
+            || says("updates to statefulset spec for fields other than")
+            || says("spec is immutable after creation"))
 }
 
 /// The API server quotes invalid values in its messages, so of a Secret only the names of the fields are told.

@@ -13,6 +13,7 @@ mod observe;
 mod resources;
 mod watch;
 
+pub use apply::Applied;
 pub use connect::Cluster;
 pub use error::{Class, Error};
 pub use events::{Notice, Recorder};

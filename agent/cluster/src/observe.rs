@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use plumb_delivery::{
     DIGEST_ANNOTATION, Digest, ENVIRONMENT_LABEL, GroupKind, NAMESPACE_LABEL, ObjectId, Observation, Owner,
-    ownership::FieldsEntry,
+    ownership::FieldsEntry, rules,
 };
 
 /// The Environment that an object's labels name.
@@ -14,6 +14,8 @@ pub(crate) fn owner(metadata: &ObjectMeta) -> Option<Owner> {
 
 /// Reads an observation; `None` when the object lacks what every object of an API server has.
 pub(crate) fn observation(kind: &GroupKind, metadata: ObjectMeta) -> Option<Observation> {
+    let applied = annotation(&metadata, DIGEST_ANNOTATION).and_then(Digest::from_hex);
+    let prune = annotation(&metadata, rules::PRUNE_ANNOTATION).and_then(rules::prune);
     Some(Observation {
         id: ObjectId {
             group: kind.group.clone(),
@@ -24,12 +26,14 @@ pub(crate) fn observation(kind: &GroupKind, metadata: ObjectMeta) -> Option<Obse
         uid: metadata.uid?,
         resource_version: metadata.resource_version?.parse().ok()?,
         terminating: metadata.deletion_timestamp.is_some(),
-        applied: metadata
-            .annotations
-            .as_ref()
-            .and_then(|annotations| Digest::from_hex(annotations.get(DIGEST_ANNOTATION)?)),
+        applied,
+        prune,
         entries: metadata.managed_fields.unwrap_or_default().into_iter().map(fields_entry).collect(),
     })
+}
+
+fn annotation<'m>(metadata: &'m ObjectMeta, name: &str) -> Option<&'m str> {
+    metadata.annotations.as_ref()?.get(name).map(String::as_str)
 }
 
 fn fields_entry(entry: ManagedFieldsEntry) -> FieldsEntry {

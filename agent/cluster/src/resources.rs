@@ -9,7 +9,7 @@ use kube::{
     api::{Patch, PatchParams},
     runtime::{WatchStreamExt as _, watcher, watcher::Event},
 };
-use plumb_api::Repository;
+use plumb_api::{Environment, Repository};
 use plumb_delivery::FIELD_MANAGER;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -103,6 +103,29 @@ impl Cluster {
         let body = json!({"metadata": {"annotations": {annotation: jiff::Timestamp::now().to_string()}}});
         let marked = api.patch(name, &PatchParams::default(), &Patch::Merge(&body)).await;
         marked.map(drop).map_err(|error| Error::request(format!("marking Repository {namespace}/{name}"), error))
+    }
+
+    /// Adds the finalizer to an Environment, or takes it away. Those of others stay.
+    ///
+    /// # Errors
+    /// When the API server refuses or does not answer, or the Environment changed meanwhile. That it is gone is no error.
+    pub async fn set_finalizer(&self, environment: &Environment, finalizer: &str, present: bool) -> Result<(), Error> {
+        let mut finalizers = environment.finalizers().to_vec();
+        finalizers.retain(|other| other != finalizer);
+        if present {
+            finalizers.push(finalizer.to_owned());
+        }
+        let (namespace, name) = (environment.namespace().unwrap_or_default(), environment.name_any());
+        let api: Api<Environment> = Api::namespaced(self.client.clone(), &namespace);
+        // With the version the API server refuses to overwrite a list that another has changed.
+        let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": environment.resource_version()}});
+        match api.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&body)).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => {
+                Err(Error::request(format!("setting the finalizer of Environment {namespace}/{name}"), error))
+            }
+        }
     }
 
     /// Writes the status of one of our custom resources: what is left out goes.

@@ -10,6 +10,7 @@ mod object;
 pub mod ownership;
 mod plan;
 mod repairs;
+pub mod rules;
 mod watched;
 mod waves;
 
@@ -23,8 +24,9 @@ pub use object::{GroupKind, ObjectId, Scope, split_api_version};
 pub use ownership::FIELD_MANAGER;
 pub use plan::{Doomed, Known, Plan, PlanError, Policy, Released, plan};
 pub use repairs::Repairs;
+pub use rules::Rules;
 pub use watched::{Seen, WatchEvent, Watched, Watching};
-pub use waves::{Wave, kept_when_removed, wave};
+pub use waves::{Stage, Wave, kept_when_removed, stage};
 
 pub mod health;
 pub mod pin;

@@ -20,6 +20,8 @@ pub struct Observation {
     pub terminating: bool,
     /// The digest in its annotation.
     pub applied: Option<Digest>,
+    /// What its annotation [`PRUNE_ANNOTATION`](crate::rules::PRUNE_ANNOTATION) says.
+    pub prune: Option<bool>,
     /// Who owns which fields.
     pub entries: Vec<FieldsEntry>,
 }
@@ -41,6 +43,8 @@ pub struct Live {
     pub agrees_with: Option<Digest>,
     /// The digest in its annotation: what was applied last.
     pub applied: Option<Digest>,
+    /// Whether it goes or stays when it leaves the overlay, if it says so itself.
+    pub prune: Option<bool>,
     /// Whether it differs from the manifest, and that was told.
     pub drifted: bool,
     /// When the API server last answered a request of ours on it.
@@ -70,6 +74,8 @@ pub fn observe(
     if previous.is_some_and(|previous| previous.resource_version > observation.resource_version) {
         return None;
     }
+    // What others may change as they like does not drift.
+    let desired = desired.filter(|desired| !desired.rules.ignore && !desired.rules.create_only);
     let ownership = ownership::fingerprint(&observation.entries);
     let mut live = Live {
         uid: observation.uid.clone(),
@@ -79,6 +85,7 @@ pub fn observe(
         ownership,
         agrees_with: None,
         applied: observation.applied,
+        prune: observation.prune,
         drifted: false,
         answered: previous.and_then(|previous| previous.answered),
     };
@@ -132,6 +139,7 @@ pub fn gone(
     if previous.uid != observation.uid || previous.resource_version > observation.resource_version {
         return None;
     }
+    let desired = desired.filter(|desired| !desired.rules.ignore);
     let drift = desired.map(|desired| Drift { id: desired.id.clone(), fields: vec![DELETED.into()], writer: None });
     Some((Live { deleted: true, terminating: false, ownership: None, agrees_with: None, ..previous.clone() }, drift))
 }
@@ -147,6 +155,7 @@ pub fn applied(observation: &Observation, desired: &Desired, now: Timestamp) -> 
         ownership: ownership::fingerprint(&observation.entries),
         agrees_with: Some(desired.digest),
         applied: Some(desired.digest),
+        prune: observation.prune,
         drifted: false,
         answered: Some(now),
     }
@@ -157,7 +166,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Body, Wave};
+    use crate::{Body, Rules, Stage, Wave};
 
     fn desired(replicas: u32) -> Desired {
         let id = ObjectId {
@@ -168,7 +177,8 @@ mod tests {
         };
         let body = json!({"spec": {"replicas": replicas}});
         let digest = Digest::of_value(&body);
-        Desired { id, api_version: "apps/v1".into(), digest, body: Body::of(&body), wave: Wave::Workloads }
+        let wave = Wave { number: 0, stage: Stage::Workloads };
+        Desired { id, api_version: "apps/v1".into(), digest, body: Body::of(&body), wave, rules: Rules::default() }
     }
 
     fn seen(version: u64, applied: &Desired, entries: Vec<FieldsEntry>) -> Observation {
@@ -178,6 +188,7 @@ mod tests {
             resource_version: version,
             terminating: false,
             applied: Some(applied.digest),
+            prune: None,
             entries,
         }
     }

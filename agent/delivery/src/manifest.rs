@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use crate::{
     Digest, GroupKind, ObjectId, Scope, Wave,
     object::{split_api_version, string_at},
-    wave,
+    rules::{Rules, RulesError, rules},
+    stage,
 };
 
 pub use body::Body;
@@ -44,6 +45,8 @@ pub struct Desired {
     pub body: Body,
     /// When it is applied.
     pub wave: Wave,
+    /// What it asks for itself.
+    pub rules: Rules,
 }
 
 /// All objects of one revision of an environment.
@@ -53,6 +56,15 @@ pub struct Manifests {
     pub objects: BTreeMap<ObjectId, Desired>,
     /// Of all of them: equal digests mean equal manifests.
     pub digest: Digest,
+}
+
+impl Manifests {
+    /// Of an environment that shall have no objects.
+    #[must_use]
+    pub fn none() -> Self {
+        let objects = BTreeMap::new();
+        Self { digest: digest(&objects), objects }
+    }
 }
 
 /// Why a rendered object can't be applied. The others can.
@@ -88,6 +100,27 @@ pub enum ManifestError {
         /// Its kind.
         kind: String,
     },
+    /// An annotation of ours that is not understood.
+    #[error("{file}: {id}: {error}; the object stays as it is")]
+    Rules {
+        /// The file that it came from.
+        file: String,
+        /// The object.
+        id: ObjectId,
+        /// What is wrong.
+        error: RulesError,
+    },
+}
+
+impl ManifestError {
+    /// The object that the render holds all the same, so that it is neither applied nor pruned; `None` when it has no name of its own.
+    #[must_use]
+    pub fn unready(&self) -> Option<&ObjectId> {
+        match self {
+            Self::UnknownKind { id, .. } | Self::Rules { id, .. } => Some(id),
+            Self::Incomplete { .. } | Self::Duplicate { .. } => None,
+        }
+    }
 }
 
 /// Makes rendered objects ready to apply.
@@ -158,6 +191,7 @@ fn prepare_one(
         }
     }
 
+    let rules = rules(value).map_err(|error| ManifestError::Rules { file: file.to_owned(), id: id.clone(), error })?;
     let mut body = value.as_object().cloned().unwrap_or_default();
     // `status` belongs to controllers, and applying it would make us its owner.
     body.remove("status");
@@ -183,7 +217,8 @@ fn prepare_one(
             });
         });
     }
-    Ok(Desired { wave: wave(&kind), id, api_version: api_version.to_owned(), digest, body: Body::of(&body) })
+    let wave = Wave { number: rules.wave, stage: stage(&kind) };
+    Ok(Desired { id, api_version: api_version.to_owned(), digest, body: Body::of(&body), wave, rules })
 }
 
 /// Moves `stringData` of a Secret to `data`, which the API server would do as well.
@@ -234,7 +269,7 @@ mod tests {
             });
         let mut out = String::new();
         for desired in manifests.objects.values() {
-            writeln!(out, "{} ({:?}): {}", desired.id, desired.wave, desired.body.value()["metadata"]).unwrap();
+            writeln!(out, "{} ({:?}): {}", desired.id, desired.wave.stage, desired.body.value()["metadata"]).unwrap();
         }
         for error in errors {
             writeln!(out, "error: {error}").unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{GroupKind, Inventory, Live, Manifests, ObjectId, Wave, kept_when_removed};
+use crate::{Desired, GroupKind, Inventory, Live, Manifests, ObjectId, Wave, kept_when_removed};
 
 /// What the plan may do, from the Environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Policy {
     pub prune: bool,
     /// Whether an overlay without objects may delete everything.
     pub allow_empty: bool,
+    /// How many objects one reconcile may delete; `None` is any number.
+    pub prune_limit: Option<usize>,
 }
 
 /// What a reconcile sends.
@@ -24,6 +26,8 @@ pub struct Plan {
     pub prune: Vec<Doomed>,
     /// Objects that left the overlay and stay in the cluster all the same; they leave the inventory.
     pub released: Vec<Released>,
+    /// Objects of later waves that wait until those of earlier ones are healthy.
+    pub waiting: Vec<ObjectId>,
     /// Objects that wait for their deletion by somebody else to end; then they are created again.
     pub terminating: Vec<ObjectId>,
     /// Drifted objects that the policy leaves alone.
@@ -53,13 +57,25 @@ pub struct Released {
 }
 
 /// Why there is no plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// The overlay renders to nothing, and the inventory lists something.
     #[error(
         "the overlay renders to no object at all, which would delete all {0} objects of the environment; correct the overlay, or set spec.prune.allowEmpty to true to mean it"
     )]
     Empty(usize),
+    /// More would be deleted than the environment allows.
+    #[error(
+        "{count} objects left the overlay, and spec.prune.limit allows to delete {limit} at once: {named}; correct the overlay, or to mean it annotate the Environment with plumb.dev/allow-prune: <revision>, or raise the limit"
+    )]
+    TooMany {
+        /// How many would be deleted.
+        count: usize,
+        /// How many may be.
+        limit: usize,
+        /// The first of them.
+        named: String,
+    },
 }
 
 /// What is known when a reconcile is planned.
@@ -75,6 +91,10 @@ pub struct Known<'a> {
     pub inventory: &'a Inventory,
     /// What the watches and answers said, for objects that carry the labels of their owner.
     pub live: &'a BTreeMap<ObjectId, Live>,
+    /// Objects to be created only that others had created before.
+    pub foreign: &'a BTreeSet<ObjectId>,
+    /// Objects that are not healthy, for which later waves wait.
+    pub unhealthy: &'a BTreeSet<ObjectId>,
 }
 
 /// Plans a reconcile.
@@ -82,7 +102,7 @@ pub struct Known<'a> {
 /// # Errors
 /// [`PlanError::Empty`] when everything would be deleted without leave.
 pub fn plan(manifests: &Manifests, known: &Known<'_>, policy: Policy) -> Result<Plan, PlanError> {
-    let Known { unready, held, unlisted, inventory, live } = *known;
+    let Known { unready, unlisted, inventory, live, .. } = *known;
     if manifests.objects.is_empty()
         && unready.is_empty()
         && !inventory.0.is_empty()
@@ -92,20 +112,10 @@ pub fn plan(manifests: &Manifests, known: &Known<'_>, policy: Policy) -> Result<
         return Err(PlanError::Empty(inventory.0.len()));
     }
     let mut plan = Plan::default();
-    for (id, desired) in &manifests.objects {
-        let repair = policy.repair && !held.contains(id);
-        match live.get(id) {
-            Some(live) if live.deleted && !repair && live.applied == Some(desired.digest) => {
-                plan.tolerated.push(id.clone());
-            }
-            Some(live) if live.terminating => plan.terminating.push(id.clone()),
-            Some(live) if live.agrees_with == Some(desired.digest) => {}
-            Some(live) if live.applied == Some(desired.digest) && live.ownership.is_some() && !repair => {
-                plan.tolerated.push(id.clone());
-            }
-            _ => plan.apply.entry(desired.wave).or_default().push(id.clone()),
-        }
+    for desired in manifests.objects.values() {
+        plan.add(desired, known, policy);
     }
+    plan.hold_later_waves(manifests, known);
     let wanted = |id: &ObjectId| manifests.objects.contains_key(id) || unready.contains(id);
     let listed = |id: &ObjectId| !unlisted.contains(&id.group_kind());
     for id in inventory.0.iter().filter(|id| !wanted(id) && listed(id)) {
@@ -116,17 +126,60 @@ pub fn plan(manifests: &Manifests, known: &Known<'_>, policy: Policy) -> Result<
         let release = |why| Released { id: id.clone(), why };
         if !policy.prune {
             plan.released.push(release("spec.prune.enabled is false"));
-        } else if kept_when_removed(&id.group_kind()) {
-            plan.released.push(release("objects of this kind are kept, for what is in them could not be brought back"));
+        } else if live.prune == Some(false) {
+            plan.released.push(release("its annotation plumb.dev/prune is disabled"));
+        } else if kept_when_removed(&id.group_kind()) && live.prune != Some(true) {
+            plan.released.push(release(
+                "objects of this kind are kept, for what is in them could not be brought back; the annotation plumb.dev/prune: enabled lets them go",
+            ));
         } else if !live.terminating {
             plan.prune.push(Doomed { id: id.clone(), uid: live.uid.clone() });
         }
     }
-    plan.prune.sort_by_key(|doomed| std::cmp::Reverse(crate::wave(&doomed.id.group_kind())));
+    if let Some(limit) = policy.prune_limit.filter(|limit| plan.prune.len() > *limit) {
+        let named: Vec<_> = plan.prune.iter().take(5).map(|doomed| doomed.id.to_string()).collect();
+        let named = format!("{}{}", named.join(", "), if plan.prune.len() > 5 { ", …" } else { "" });
+        return Err(PlanError::TooMany { count: plan.prune.len(), limit, named });
+    }
+    plan.prune.sort_by_key(|doomed| std::cmp::Reverse(crate::stage(&doomed.id.group_kind())));
     let kept = inventory.0.iter().filter(|id| unready.contains(*id) || !listed(id));
     plan.after.0 = manifests.objects.keys().chain(kept).cloned().collect();
     plan.before.0 = plan.after.0.union(&inventory.0).cloned().collect();
     Ok(plan)
+}
+
+impl Plan {
+    /// Puts an object where it belongs.
+    fn add(&mut self, desired: &Desired, known: &Known<'_>, policy: Policy) {
+        let id = &desired.id;
+        let repair = policy.repair && !known.held.contains(id);
+        match known.live.get(id) {
+            _ if desired.rules.ignore => {}
+            Some(live) if desired.rules.create_only && !live.deleted => {}
+            None if desired.rules.create_only && known.foreign.contains(id) => {}
+            Some(live) if live.deleted && !repair && live.applied == Some(desired.digest) => {
+                self.tolerated.push(id.clone());
+            }
+            Some(live) if live.terminating => self.terminating.push(id.clone()),
+            Some(live) if live.agrees_with == Some(desired.digest) => {}
+            Some(live) if live.applied == Some(desired.digest) && live.ownership.is_some() && !repair => {
+                self.tolerated.push(id.clone());
+            }
+            _ => self.apply.entry(desired.wave).or_default().push(id.clone()),
+        }
+    }
+
+    /// Takes out what must wait: objects whose number is higher than that of one which is not yet there or not healthy.
+    fn hold_later_waves(&mut self, manifests: &Manifests, known: &Known<'_>) {
+        let due = self.apply.keys().next().map(|wave| wave.number);
+        let ending = self.terminating.iter().filter_map(|id| manifests.objects.get(id));
+        let unhealthy = known.unhealthy.iter().filter_map(|id| manifests.objects.get(id));
+        let unsettled = ending.chain(unhealthy).map(|desired| desired.wave.number).min();
+        let Some(open) = due.into_iter().chain(unsettled).min() else { return };
+        while let Some(later) = self.apply.last_entry().filter(|wave| wave.key().number > open) {
+            self.waiting.extend(later.remove());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +190,7 @@ mod tests {
     use super::*;
     use crate::{Digest, Owner, Scope, prepare};
 
-    const POLICY: Policy = Policy { repair: true, prune: true, allow_empty: false };
+    const POLICY: Policy = Policy { repair: true, prune: true, allow_empty: false, prune_limit: None };
 
     fn manifests(names: &[&str], value: u32) -> Manifests {
         let values: Vec<_> = names
@@ -157,6 +210,7 @@ mod tests {
             ownership: Some(digest),
             agrees_with: Some(digest),
             applied: Some(digest),
+            prune: None,
             drifted: false,
             answered: None,
         };
@@ -169,7 +223,15 @@ mod tests {
 
     fn known<'a>(inventory: &'a Inventory, live: &'a BTreeMap<ObjectId, Live>) -> Known<'a> {
         const NOTHING: &BTreeSet<ObjectId> = &BTreeSet::new();
-        Known { unready: NOTHING, held: NOTHING, unlisted: const { &BTreeSet::new() }, inventory, live }
+        Known {
+            unready: NOTHING,
+            held: NOTHING,
+            unlisted: const { &BTreeSet::new() },
+            inventory,
+            live,
+            foreign: NOTHING,
+            unhealthy: NOTHING,
+        }
     }
 
     fn sends_nothing(plan: &Plan, inventory: &Inventory) -> bool {
@@ -266,6 +328,86 @@ mod tests {
         let inventory = Inventory([id].into());
         let plan = plan(&manifests(&["b"], 1), &known(&inventory, &live), POLICY).unwrap();
         assert_eq!((plan.prune.len(), plan.released.len()), (0, 1));
+    }
+
+    fn annotated(objects: &[(&str, serde_json::Value)]) -> Manifests {
+        let values: Vec<_> = objects
+            .iter()
+            .map(|(name, annotations)| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "annotations": annotations}}))
+            .collect();
+        let owner = Owner { namespace: "plumb-system".into(), name: "dev".into() };
+        prepare(values.iter().map(|value| (value, "a.yaml")), &owner, |_, _| Some(Scope::Namespaced)).0
+    }
+
+    #[test]
+    fn a_later_wave_waits_until_the_one_before_is_there_and_healthy() {
+        let first = json!({"plumb.dev/wave": "-1"});
+        let manifests = annotated(&[("first", first.clone()), ("second", json!({}))]);
+        let (inventory, live) = (Inventory::default(), BTreeMap::new());
+        let plan_of = |known: &Known<'_>| {
+            let plan = plan(&manifests, known, POLICY).unwrap();
+            (names(plan.apply.values().flatten()).join(" "), names(&plan.waiting).join(" "))
+        };
+        assert_eq!(plan_of(&known(&inventory, &live)), ("first".into(), "second".into()));
+        let (_, live) = running(&annotated(&[("first", first)]));
+        let unhealthy: BTreeSet<_> = live.keys().cloned().collect();
+        let settling = Known { unhealthy: &unhealthy, ..known(&inventory, &live) };
+        assert_eq!(plan_of(&settling), (String::new(), "second".into()));
+        assert_eq!(plan_of(&known(&inventory, &live)), ("second".into(), String::new()));
+    }
+
+    #[test]
+    fn what_is_only_to_be_created_is_left_alone_once_it_is_there() {
+        let manifests = annotated(&[("a", json!({"plumb.dev/apply": "IfNotPresent"}))]);
+        let (inventory, mut live) = running(&manifests);
+        for live in live.values_mut() {
+            live.agrees_with = None;
+        }
+        let nothing = plan(&manifests, &known(&inventory, &live), POLICY).unwrap();
+        assert!(nothing.apply.is_empty() && nothing.after == inventory, "{nothing:?}");
+        for live in live.values_mut() {
+            live.deleted = true;
+        }
+        assert_eq!(plan(&manifests, &known(&inventory, &live), POLICY).unwrap().apply.len(), 1);
+        let (foreign, none) = (inventory.0.clone(), BTreeMap::new());
+        let known = Known { foreign: &foreign, ..known(&inventory, &none) };
+        assert!(plan(&manifests, &known, POLICY).unwrap().apply.is_empty());
+    }
+
+    #[test]
+    fn what_is_ignored_is_neither_applied_nor_pruned() {
+        let manifests = annotated(&[("a", json!({"plumb.dev/reconcile": "disabled"}))]);
+        let (inventory, mut live) = running(&manifests);
+        for live in live.values_mut() {
+            live.agrees_with = None;
+        }
+        assert!(sends_nothing(&plan(&manifests, &known(&inventory, &live), POLICY).unwrap(), &inventory));
+    }
+
+    #[test]
+    fn more_than_the_limit_is_not_pruned() {
+        let (inventory, live) = running(&manifests(&["a", "b", "c"], 1));
+        let limit = |limit| Policy { prune_limit: Some(limit), ..POLICY };
+        let known = known(&inventory, &live);
+        let error = plan(&manifests(&["c"], 1), &known, limit(1)).unwrap_err();
+        assert!(error.to_string().starts_with("2 objects left the overlay"), "{error}");
+        assert_eq!(plan(&manifests(&["c"], 1), &known, limit(2)).unwrap().prune.len(), 2);
+    }
+
+    #[test]
+    fn an_object_says_itself_whether_it_goes() {
+        let (mut inventory, mut live) = running(&manifests(&["a"], 1));
+        for live in live.values_mut() {
+            live.prune = Some(false);
+        }
+        let namespace =
+            ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
+        let going = Live { prune: Some(true), ..live.values().next().unwrap().clone() };
+        live.insert(namespace.clone(), going);
+        inventory.0.insert(namespace);
+        let plan = plan(&manifests(&["b"], 1), &known(&inventory, &live), POLICY).unwrap();
+        assert_eq!(names(plan.prune.iter().map(|doomed| &doomed.id)), ["shop"]);
+        assert_eq!(names(plan.released.iter().map(|released| &released.id)), ["a"]);
     }
 
     proptest! {

@@ -56,6 +56,7 @@ pub struct Watched {
     live: BTreeMap<ObjectId, Live>,
     health: BTreeMap<ObjectId, (u64, Health)>,
     kinds: BTreeMap<GroupKind, Watching>,
+    foreign: BTreeSet<ObjectId>,
 }
 
 impl Watched {
@@ -147,7 +148,7 @@ impl Watched {
             .collect();
         let mut drifts = Vec::new();
         for (id, live) in gone {
-            let wanted = desired(&id).is_some();
+            let wanted = desired(&id).is_some_and(|desired| !desired.rules.ignore);
             if wanted {
                 drifts.push(Drift { id: id.clone(), fields: vec![live::DELETED.into()], writer: None });
             }
@@ -172,6 +173,17 @@ impl Watched {
         self.live.insert(desired.id.clone(), live::applied(observation, desired, now));
     }
 
+    /// Notes that an object that was to be created only is there already. It lacks our labels, so no watch will say more of it.
+    pub fn present(&mut self, id: ObjectId) {
+        self.foreign.insert(id);
+    }
+
+    /// Objects that were to be created only, and that others had created before.
+    #[must_use]
+    pub fn foreign(&self) -> &BTreeSet<ObjectId> {
+        &self.foreign
+    }
+
     /// The health of an object of the environment.
     ///
     /// After an apply that changed the object its health is open until a watch shows it again, so a new revision is never called healthy for what its
@@ -180,6 +192,9 @@ impl Watched {
     pub fn health(&self, id: &ObjectId) -> Health {
         let progressing = |message: &str| Health { status: HealthStatus::Progressing, message: message.into() };
         let Some(live) = self.live.get(id).filter(|live| !live.deleted) else {
+            if self.foreign.contains(id) {
+                return Health { status: HealthStatus::Healthy, message: String::new() };
+            }
             return progressing("does not exist yet");
         };
         if live.terminating {
@@ -225,6 +240,7 @@ mod tests {
             resource_version: version,
             terminating: false,
             applied: Some(desired.digest),
+            prune: None,
             entries: vec![FieldsEntry {
                 manager: "plumb".into(),
                 operation: "Apply".into(),

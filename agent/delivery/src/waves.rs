@@ -3,8 +3,19 @@
 use crate::GroupKind;
 
 /// Objects of one wave are applied side by side; a wave starts when all answers of the one before are in.
+///
+/// Between two numbers all objects must be healthy as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Wave {
+pub struct Wave {
+    /// From the object's annotation.
+    pub number: i32,
+    /// From its kind.
+    pub stage: Stage,
+}
+
+/// The order of kinds within a wave's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
     /// What other objects need to exist at all: namespaces and custom resource definitions.
     Definitions,
     /// What workloads read when they start: accounts, rights, configuration, storage.
@@ -15,14 +26,14 @@ pub enum Wave {
     Routing,
 }
 
-/// The wave of a kind.
+/// The stage of a kind.
 ///
 /// The order is that of Helm's install order, with the steps that do not depend on one another made one
 /// (<https://github.com/helm/helm/blob/main/pkg/release/v1/util/kind_sorter.go>).
 #[must_use]
-pub fn wave(kind: &GroupKind) -> Wave {
+pub fn stage(kind: &GroupKind) -> Stage {
     match (kind.group.as_str(), kind.kind.as_str()) {
-        ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => Wave::Definitions,
+        ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => Stage::Definitions,
         (
             "",
             "ServiceAccount"
@@ -34,12 +45,12 @@ pub fn wave(kind: &GroupKind) -> Wave {
             | "ResourceQuota",
         )
         | ("rbac.authorization.k8s.io" | "storage.k8s.io" | "scheduling.k8s.io" | "node.k8s.io", _)
-        | ("networking.k8s.io", "NetworkPolicy" | "IngressClass") => Wave::Configuration,
+        | ("networking.k8s.io", "NetworkPolicy" | "IngressClass") => Stage::Configuration,
         (
             "networking.k8s.io" | "autoscaling" | "policy" | "admissionregistration.k8s.io" | "apiregistration.k8s.io",
             _,
-        ) => Wave::Routing,
-        _ => Wave::Workloads,
+        ) => Stage::Routing,
+        _ => Stage::Workloads,
     }
 }
 
@@ -68,13 +79,22 @@ mod tests {
             "example.com/v1/Widget",
             "networking.k8s.io/v1/Ingress",
         ];
-        let waves: Vec<_> = order
+        let stages: Vec<_> = order
             .iter()
             .map(|text| {
                 let (api_version, kind) = text.rsplit_once('/').unwrap();
-                wave(&GroupKind::new(api_version, kind))
+                stage(&GroupKind::new(api_version, kind))
             })
             .collect();
-        assert_eq!(waves, [Wave::Definitions, Wave::Configuration, Wave::Workloads, Wave::Workloads, Wave::Routing]);
+        assert_eq!(
+            stages,
+            [Stage::Definitions, Stage::Configuration, Stage::Workloads, Stage::Workloads, Stage::Routing]
+        );
+    }
+
+    #[test]
+    fn the_number_counts_before_the_kind() {
+        let late = Wave { number: 1, stage: Stage::Definitions };
+        assert!(late > Wave { number: 0, stage: Stage::Routing } && late < Wave { stage: Stage::Routing, ..late });
     }
 }

@@ -8,4 +8,5 @@ mod promotion;
 mod prune;
 mod refused;
 mod restart;
+mod rules;
 mod serve;

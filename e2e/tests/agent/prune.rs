@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use e2e::stage::{PATIENCE, Stage, config_map};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use plumb_api::Environment;
 use serde_json::json;
 
@@ -98,5 +98,69 @@ async fn a_key_that_leaves_a_secret_leaves_the_cluster() -> Result<()> {
         Ok(())
     });
     found.await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_the_limit_is_pruned_only_with_consent() -> Result<()> {
+    let stage = Stage::new("limit").await?;
+    stage.environment("dev", json!({"prune": {"limit": 1}})).await?;
+    let revision = stage.push_config_maps("dev", &["a", "b", "c"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+    let revision = stage.push_config_maps("dev", &["a"], "two").await?;
+    let message = stage.not_ready("dev", "PruneLimited").await?;
+    ensure!(message.contains("2 objects") && message.contains("plumb.dev/allow-prune"), "{message}");
+    for (name, value) in [("a", "one"), ("b", "one"), ("c", "one")] {
+        stage.has_value(name, value).await?;
+    }
+    let consent = json!({"metadata": {"annotations": {"plumb.dev/allow-prune": revision}}});
+    stage.api::<Environment>().patch("dev", &PatchParams::default(), &Patch::Merge(&consent)).await?;
+    stage.ready_at("dev", &revision).await?;
+    stage.is_gone("b").await?;
+    stage.is_gone("c").await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_go_with_their_environment_if_it_says_so() -> Result<()> {
+    let stage = Stage::new("delete").await?;
+    stage.environment("dev", json!({"deletionPolicy": "Delete"})).await?;
+    stage.environment("other", json!({})).await?;
+    stage.push_config_maps("other", &["stays"], "one").await?;
+    let revision = stage.push_config_maps("dev", &["a", "b"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+    stage.ready_at("other", &revision).await?;
+    for name in ["dev", "other"] {
+        stage.api::<Environment>().delete(name, &DeleteParams::default()).await?;
+        stage
+            .wait("the Environment to be gone", async || {
+                ensure!(stage.api::<Environment>().get_opt(name).await?.is_none(), "it is there");
+                Ok(())
+            })
+            .await?;
+    }
+    stage.is_gone("a").await?;
+    stage.is_gone("b").await?;
+    stage.has_value("stays", "one").await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_never_ends_does_not_hold_its_environment_for_ever() -> Result<()> {
+    let stage = Stage::new("stuck").await?;
+    stage.environment("dev", json!({"deletionPolicy": "Delete", "timeout": "2s", "retryInterval": "1s"})).await?;
+    let revision = stage.push_config_maps("dev", &["a"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+    let finalizers = |list: serde_json::Value| json!({"metadata": {"finalizers": list}});
+    let maps = stage.api::<ConfigMap>();
+    maps.patch("a", &PatchParams::default(), &Patch::Merge(&finalizers(json!(["example.com/never"])))).await?;
+    stage.api::<Environment>().delete("dev", &DeleteParams::default()).await?;
+    stage
+        .wait("the Environment to be gone", async || {
+            ensure!(stage.api::<Environment>().get_opt("dev").await?.is_none(), "it is there");
+            Ok(())
+        })
+        .await?;
+    maps.patch("a", &PatchParams::default(), &Patch::Merge(&finalizers(json!(null)))).await?;
     stage.end().await
 }

@@ -1,17 +1,19 @@
 //! Keeps one environment true: one task each, so that a slow or failing one delays nobody.
 
+mod deletion;
+mod problems;
 mod reconcile;
 mod render;
 mod status;
 mod watching;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::Resource as _;
 use plumb_api::{Environment, EnvironmentStatus, condition_type};
 use plumb_cluster::Notice;
-use plumb_delivery::{Inventory, Owner, Repairs, WatchEvent, Watched};
+use plumb_delivery::{Inventory, ObjectId, Owner, Repairs, WatchEvent, Watched};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -28,6 +30,8 @@ use reconcile::Outcome;
 use render::Target;
 pub(crate) use render::prepare;
 
+/// A person asks for a reconcile by changing this annotation.
+const RECONCILE_ANNOTATION: &str = "plumb.dev/reconcile-requested-at";
 /// The first pause after a failed reconcile; it doubles up to `spec.retryInterval`.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 /// How long a Repository may take to be fetched for the first time before its absence is reported.
@@ -55,6 +59,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         target: None,
         inventory: None,
         repairs: Repairs::default(),
+        recreating: BTreeSet::new(),
         outcome: Outcome::Pending,
         published: false,
         unhealthy_since: None,
@@ -76,7 +81,8 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                     break;
                 }
                 let environment = spec.borrow_and_update().clone();
-                reconcile = environment.metadata.generation != worker.environment.metadata.generation;
+                reconcile = environment.metadata.generation != worker.environment.metadata.generation
+                    || requests(&environment) != requests(&worker.environment);
                 if repository_key(&environment) != repository_key(&worker.environment) {
                     head = worker.cx.board.head(&repository_key(&environment));
                     head.mark_changed();
@@ -103,6 +109,8 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 while let Ok(event) = events.try_recv() {
                     reconcile |= worker.absorb(event).await;
                 }
+                // What is waited for may have come.
+                reconcile |= matches!(worker.outcome, Outcome::Waiting(_));
             }
             _ = promotion_records.changed() => worker.status.promotions.clone_from(&promotion_records.borrow_and_update()),
             () = sleep_until(retry) => reconcile = true,
@@ -143,6 +151,8 @@ struct Worker {
     target: Option<Target>,
     inventory: Option<Inventory>,
     repairs: Repairs,
+    /// Objects that we deleted to create them anew.
+    recreating: BTreeSet<ObjectId>,
     outcome: Outcome,
     unhealthy_since: Option<Timestamp>,
     /// When objects that are on their way count as degraded.
@@ -225,6 +235,12 @@ async fn sleep_until(when: Option<Instant>) {
         Some(when) => tokio::time::sleep_until(when).await,
         None => std::future::pending().await,
     }
+}
+
+/// What annotations on an Environment ask for.
+fn requests(environment: &Environment) -> [Option<&String>; 2] {
+    [RECONCILE_ANNOTATION, reconcile::ALLOW_PRUNE_ANNOTATION]
+        .map(|name| environment.metadata.annotations.as_ref()?.get(name))
 }
 
 fn repository_key(environment: &Environment) -> Key {

@@ -6,9 +6,9 @@ use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plumb_api::{DriftPolicy, Reason, RevisionRecord};
-use plumb_cluster::Class;
+use plumb_cluster::{Applied, Class};
 use plumb_delivery::{
-    Desired, GroupKind, Inventory, Known, ObjectId, Plan, Policy, Watching, Wave,
+    Desired, Doomed, GroupKind, Inventory, Known, ObjectId, Plan, PlanError, Policy, Stage, Watching,
     health::HealthStatus,
     pin::{self, Pin},
     plan,
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     Events, Worker,
+    problems::Problems,
     render::{RenderFailure, kinds},
 };
 use crate::agent::board::{Head, Tracked};
@@ -26,6 +27,10 @@ use crate::agent::board::{Head, Tracked};
 const PARALLEL: usize = 16;
 /// How long new kinds may take to be served after their definition was applied.
 const ESTABLISHED: Duration = Duration::from_secs(30);
+/// How many objects a message names.
+const NAMED: usize = 10;
+/// Lifts the limit on how much may be pruned for the revision that it names.
+pub(super) const ALLOW_PRUNE_ANNOTATION: &str = "plumb.dev/allow-prune";
 /// How many revisions the status remembers.
 const HISTORY: usize = 20;
 
@@ -36,6 +41,8 @@ pub(super) enum Outcome {
     Pending,
     /// All objects are as git says.
     Applied,
+    /// Something must happen in the cluster before the rest can be applied.
+    Waiting(String),
     /// It did not come to that.
     Failed {
         reason: Reason,
@@ -51,11 +58,11 @@ impl Outcome {
         matches!(self, Self::Failed { transient: true, .. })
     }
 
-    fn config(reason: Reason, message: impl Into<String>) -> Self {
+    pub(super) fn config(reason: Reason, message: impl Into<String>) -> Self {
         Self::Failed { reason, message: message.into(), transient: false }
     }
 
-    fn transient(reason: Reason, message: impl Into<String>) -> Self {
+    pub(super) fn transient(reason: Reason, message: impl Into<String>) -> Self {
         Self::Failed { reason, message: message.into(), transient: true }
     }
 }
@@ -69,7 +76,7 @@ impl Worker {
             Err(failed) => failed,
         };
         let result = match &outcome {
-            Outcome::Applied | Outcome::Pending => "success",
+            Outcome::Applied | Outcome::Pending | Outcome::Waiting(_) => "success",
             Outcome::Failed { .. } => "failure",
         };
         let (namespace, name) = (self.key.namespace.as_str(), self.key.name.as_str());
@@ -91,6 +98,10 @@ impl Worker {
     }
 
     async fn attempt(&mut self, events: &mut Events) -> Result<(), Outcome> {
+        if self.environment.metadata.deletion_timestamp.is_some() {
+            return self.finish(events).await;
+        }
+        self.mark().await?;
         if self.environment.spec.suspend {
             return Err(Outcome::config(Reason::Suspended, "spec.suspend is true: what runs stays as it is"));
         }
@@ -177,7 +188,7 @@ impl Worker {
     async fn apply_target(&mut self, events: &mut Events) -> Result<(), Outcome> {
         self.learn_kinds().await?;
         let mut defined = false;
-        let mut problems = loop {
+        let (mut problems, waiting) = loop {
             let inventory = self.inventory().await?;
             let Some(target) = &self.target else { return Ok(()) };
             let mut watched = kinds(&target.manifests);
@@ -192,12 +203,26 @@ impl Worker {
                 repair: spec.drift.policy == DriftPolicy::Repair,
                 prune: spec.prune.enabled,
                 allow_empty: spec.prune.allow_empty,
+                prune_limit: self.prune_limit(&target.revision),
             };
             let unready = target.unready();
-            let live = self.watched.live();
-            let known = Known { unready: &unready, held: &held, unlisted: &unlisted, inventory: &inventory, live };
-            let plan = plan(&target.manifests, &known, policy)
-                .map_err(|error| Outcome::config(Reason::EmptyRender, error.to_string()))?;
+            let unhealthy = if target.has_waves() { self.unhealthy() } else { BTreeSet::new() };
+            let known = Known {
+                unready: &unready,
+                held: &held,
+                unlisted: &unlisted,
+                inventory: &inventory,
+                live: self.watched.live(),
+                foreign: self.watched.foreign(),
+                unhealthy: &unhealthy,
+            };
+            let plan = plan(&target.manifests, &known, policy).map_err(|error| {
+                let reason = match error {
+                    PlanError::Empty(_) => Reason::EmptyRender,
+                    PlanError::TooMany { .. } => Reason::PruneLimited,
+                };
+                Outcome::config(reason, error.to_string())
+            })?;
             let mut problems = Problems::default();
             for (kind, why) in unwatched {
                 problems.add(format!("{kind} can't be watched: {why}"), true);
@@ -207,13 +232,38 @@ impl Worker {
                 defined = true;
                 continue;
             }
-            break problems;
+            break (problems, plan.waiting);
         };
         let Some(target) = &self.target else { return Ok(()) };
         for error in &target.errors {
             problems.add(error.to_string(), target.has_unknown_kinds());
         }
-        problems.into_result()
+        problems.into_result()?;
+        let recreating = self.recreating.iter().map(|id| format!("{id} is deleted, to be created anew"));
+        let waiting = waiting.iter().map(|id| format!("{id} waits for the waves before it to be healthy"));
+        let reasons: Vec<_> = recreating.chain(waiting).take(NAMED).collect();
+        if reasons.is_empty() { Ok(()) } else { Err(Outcome::Waiting(reasons.join("; "))) }
+    }
+
+    /// How many objects a revision may delete.
+    fn prune_limit(&self, revision: &CommitId) -> Option<usize> {
+        let allowed = self.environment.metadata.annotations.as_ref().and_then(|all| all.get(ALLOW_PRUNE_ANNOTATION));
+        // Seven digits are what git shows at least.
+        if allowed.is_some_and(|allowed| allowed.len() >= 7 && revision.as_str().starts_with(allowed.as_str())) {
+            return None;
+        }
+        self.environment.spec.prune.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+
+    /// Objects for which later waves wait.
+    fn unhealthy(&self) -> BTreeSet<ObjectId> {
+        let objects = self.target.iter().flat_map(|target| target.manifests.objects.values());
+        let settled =
+            |id: &ObjectId| matches!(self.watched.health(id).status, HealthStatus::Healthy | HealthStatus::Suspended);
+        objects
+            .filter(|desired| !desired.rules.ignore && !settled(&desired.id))
+            .map(|desired| desired.id.clone())
+            .collect()
     }
 
     /// Reads again which kinds there are, when the render has one that was not there.
@@ -230,7 +280,7 @@ impl Worker {
         Ok(())
     }
 
-    async fn inventory(&mut self) -> Result<Inventory, Outcome> {
+    pub(super) async fn inventory(&mut self) -> Result<Inventory, Outcome> {
         if let Some(inventory) = &self.inventory {
             return Ok(inventory.clone());
         }
@@ -244,7 +294,7 @@ impl Worker {
         Ok(inventory)
     }
 
-    async fn write_inventory(&mut self, inventory: &Inventory) -> Result<(), Outcome> {
+    pub(super) async fn write_inventory(&mut self, inventory: &Inventory) -> Result<(), Outcome> {
         let previous = self.inventory.clone().unwrap_or_default();
         if previous == *inventory {
             return Ok(());
@@ -275,30 +325,17 @@ impl Worker {
         for (wave, ids) in &plan.apply {
             self.apply_wave(ids, problems).await;
             let missing_kinds = self.target.as_ref().is_some_and(super::render::Target::has_unknown_kinds);
-            if again && *wave == Wave::Definitions && missing_kinds && self.established(ids, events).await {
+            if again && wave.stage == Stage::Definitions && missing_kinds && self.established(ids, events).await {
                 return Ok(true);
             }
         }
         let prepared = self.target.as_ref().is_some_and(|target| target.errors.is_empty());
-        if !prepared || !problems.messages.is_empty() {
+        if !prepared || !problems.messages.is_empty() || !plan.waiting.is_empty() || !self.recreating.is_empty() {
             // What takes the place of an object may be what failed, so nothing goes before all is there.
             return Ok(false);
         }
         let mut after = plan.after.clone();
-        for doomed in &plan.prune {
-            let deleted = self.cx.cluster.delete(doomed, &self.owner).await;
-            self.count("prune", deleted.is_ok());
-            match deleted {
-                Ok(()) => {
-                    let message = format!("{} left the overlay and was deleted", doomed.id);
-                    self.notify(false, "Pruned", "Prune", message).await;
-                }
-                Err(error) => {
-                    after.0.insert(doomed.id.clone());
-                    problems.add(error.to_string(), error.class() == Class::Transient);
-                }
-            }
-        }
+        after.0.extend(self.prune(&plan.prune, problems).await);
         for released in &plan.released {
             self.notify(
                 false,
@@ -310,6 +347,26 @@ impl Worker {
         }
         self.write_inventory(&after).await?;
         Ok(false)
+    }
+
+    /// Deletes objects one after another; returns those that could not be deleted.
+    pub(super) async fn prune(&mut self, doomed: &[Doomed], problems: &mut Problems) -> Vec<ObjectId> {
+        let mut kept = Vec::new();
+        for doomed in doomed {
+            let deleted = self.cx.cluster.delete(doomed, &self.owner).await;
+            self.count("prune", deleted.is_ok());
+            match deleted {
+                Ok(()) => {
+                    let message = format!("{} left the overlay and was deleted", doomed.id);
+                    self.notify(false, "Pruned", "Prune", message).await;
+                }
+                Err(error) => {
+                    kept.push(doomed.id.clone());
+                    problems.add(error.to_string(), error.class() == Class::Transient);
+                }
+            }
+        }
+        kept
     }
 
     async fn apply_wave(&mut self, ids: &[ObjectId], problems: &mut Problems) {
@@ -330,16 +387,41 @@ impl Worker {
         for (desired, answer) in answers {
             self.count("apply", answer.is_ok());
             match answer {
-                Ok(observation) => {
+                Ok(Applied::Present) => self.watched.present(desired.id),
+                Ok(Applied::Done(observation)) => {
                     self.watched.applied(&observation, &desired, now);
+                    self.recreating.remove(&desired.id);
                     let name = desired.id.to_string();
                     for drift in self.status.drifts.iter_mut().filter(|drift| drift.object == name) {
                         drift.repaired = true;
                     }
                 }
+                Err(error) if error.is_immutable() && desired.rules.force => {
+                    if let Err(error) = self.recreate(&desired.id).await {
+                        problems.add(error.to_string(), error.class() == Class::Transient);
+                    }
+                }
+                Err(error) if error.is_immutable() => {
+                    let hint = "annotate the object with plumb.dev/force: enabled to have it deleted and created anew";
+                    problems.add(format!("{error}; {hint}"), false);
+                }
                 Err(error) => problems.add(error.to_string(), error.class() == Class::Transient),
             }
         }
+    }
+
+    /// Deletes an object that can't be changed to what it shall be. When it is gone, it is created anew.
+    async fn recreate(&mut self, id: &ObjectId) -> Result<(), plumb_cluster::Error> {
+        let Some(live) = self.watched.live().get(id).filter(|live| !live.deleted) else { return Ok(()) };
+        let doomed = Doomed { id: id.clone(), uid: live.uid.clone() };
+        self.recreating.insert(id.clone());
+        if let Err(error) = self.cx.cluster.delete(&doomed, &self.owner).await {
+            self.recreating.remove(id);
+            return Err(error);
+        }
+        let message = format!("{id} was deleted, for a field that can't be changed has to; it is created anew");
+        self.notify(false, "Recreated", "Apply", message).await;
+        Ok(())
     }
 
     /// Waits until the definitions among these objects are served; `true` when the kinds that were missing may be there now.
@@ -394,33 +476,5 @@ impl Worker {
     fn count(&self, operation: &str, succeeded: bool) {
         let result = if succeeded { "success" } else { "failure" };
         self.cx.metrics.writes.with_label_values(&[&self.key.namespace, &self.key.name, operation, result]).inc();
-    }
-}
-
-/// All that went wrong in one reconcile.
-#[derive(Default)]
-struct Problems {
-    messages: Vec<String>,
-    transient: bool,
-}
-
-impl Problems {
-    fn add(&mut self, message: String, transient: bool) {
-        self.messages.push(message);
-        self.transient |= transient;
-    }
-
-    fn into_result(mut self) -> Result<(), Outcome> {
-        if self.messages.is_empty() {
-            return Ok(());
-        }
-        self.messages.sort();
-        let count = self.messages.len();
-        let message = if count == 1 {
-            self.messages.remove(0)
-        } else {
-            format!("{count} problems:\n- {}", self.messages.join("\n- "))
-        };
-        Err(Outcome::Failed { reason: Reason::ApplyFailed, message, transient: self.transient })
     }
 }

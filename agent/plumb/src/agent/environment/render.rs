@@ -26,13 +26,7 @@ pub(crate) struct Target {
 impl Target {
     /// Objects of the render that could not be prepared: not applied, and not pruned either.
     pub(crate) fn unready(&self) -> BTreeSet<ObjectId> {
-        self.errors
-            .iter()
-            .filter_map(|error| match error {
-                ManifestError::UnknownKind { id, .. } => Some(id.clone()),
-                ManifestError::Incomplete { .. } | ManifestError::Duplicate { .. } => None,
-            })
-            .collect()
+        self.errors.iter().filter_map(ManifestError::unready).cloned().collect()
     }
 
     /// Prepared objects hold all that is sent, so the render is of use only while something could not be prepared.
@@ -40,6 +34,12 @@ impl Target {
         if !self.has_unknown_kinds() {
             self.rendered = Vec::new();
         }
+    }
+
+    /// Whether its objects are in more than one numbered wave.
+    pub(crate) fn has_waves(&self) -> bool {
+        let mut numbers = self.manifests.objects.values().map(|desired| desired.wave.number);
+        numbers.next().is_some_and(|first| numbers.any(|number| number != first))
     }
 
     /// Whether the render holds kinds that the cluster does not know.

@@ -88,6 +88,10 @@ impl Worker {
                     );
                 }
             }
+            Outcome::Waiting(message) => {
+                set(condition_type::READY, Some(false), Reason::Progressing, message);
+                set(condition_type::RECONCILING, Some(true), Reason::Progressing, message);
+            }
             Outcome::Applied if healthy => {
                 let revision = self.status.revision.as_deref().unwrap_or_default();
                 let message = format!("revision {revision} is applied and healthy");
@@ -121,7 +125,8 @@ impl Worker {
     /// How the objects fare; `None` as long as it is not known what they shall be.
     fn health(&self, now: Timestamp) -> Option<Assessment> {
         let target = self.target.as_ref()?;
-        let objects = target.manifests.objects.keys().map(|id| (id, self.watched.health(id)));
+        let objects = target.manifests.objects.values().filter(|desired| !desired.rules.ignore);
+        let objects = objects.map(|desired| (&desired.id, self.watched.health(&desired.id)));
         let timeout = Duration::from(self.environment.spec.timeout);
         let timeout = SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX);
         let health = summary(objects, self.unhealthy_since.unwrap_or(now), timeout, now);
@@ -142,7 +147,11 @@ impl Worker {
             return Vec::new();
         };
         let live = self.watched.live();
-        let differs = |id: &&ObjectId| live.get(id).is_some_and(|live| live.agrees_with.is_none());
+        let watched = |id: &&ObjectId| {
+            let rules = target.manifests.objects.get(*id).map(|desired| desired.rules).unwrap_or_default();
+            !rules.ignore && !rules.create_only
+        };
+        let differs = |id: &&ObjectId| watched(id) && live.get(id).is_some_and(|live| live.agrees_with.is_none());
         match self.environment.spec.drift.policy {
             DriftPolicy::Alert => target.manifests.objects.keys().filter(differs).map(ToString::to_string).collect(),
             DriftPolicy::Repair => {

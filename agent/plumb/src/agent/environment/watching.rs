@@ -21,7 +21,9 @@ impl Worker {
         let now = Timestamp::now();
         let manifests = self.target.as_ref().map(|target| &target.manifests);
         let lost = matches!(event, WatchEvent::Lost(_));
-        let drifts = self.watched.absorb(event, manifests, now);
+        let mut drifts = self.watched.absorb(event, manifests, now);
+        // What we delete ourselves, to create it anew, is no drift.
+        drifts.retain(|drift| !self.recreating.contains(&drift.id));
         if drifts.is_empty() {
             return lost;
         }

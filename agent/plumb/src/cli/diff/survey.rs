@@ -8,7 +8,7 @@ use plumb_api::{DriftPolicy, Environment};
 use plumb_cluster::Cluster;
 use plumb_delivery::{
     Desired, ENVIRONMENT_LABEL, GroupKind, Known, Live, ManifestError, Manifests, NAMESPACE_LABEL, ObjectId, Owner,
-    Policy, Scope, plan, prepare,
+    Policy, Scope, plan, prepare, rules,
 };
 use plumb_kustomize::Rendered;
 use serde_json::Value;
@@ -82,6 +82,7 @@ impl Survey {
         let (served, coming): (Vec<_>, Vec<_>) = manifests
             .objects
             .values()
+            .filter(|desired| !desired.rules.ignore)
             .partition(|desired| cluster.kind(&desired.id.group_kind(), Some(&version(desired))).is_some());
         for desired in coming {
             self.add(desired, "not tried, for its kind comes with the same overlay");
@@ -94,6 +95,7 @@ impl Survey {
         let mut failed = Vec::new();
         for (desired, answer) in answers {
             match answer {
+                Ok((Some(_), _)) if desired.rules.create_only => self.unchanged += 1,
                 Ok((Some(live), merged)) if text::difference("", Some(&live), &merged, Colour::Off).is_empty() => {
                     self.unchanged += 1;
                 }
@@ -138,7 +140,7 @@ impl Survey {
         problems: &[ManifestError],
     ) -> anyhow::Result<()> {
         let inventory = cluster.read_inventory(environment, owner).await?;
-        let unready = unready(problems);
+        let unready: BTreeSet<_> = problems.iter().filter_map(ManifestError::unready).cloned().collect();
         let leaving = inventory.0.iter().filter(|id| !manifests.objects.contains_key(id) && !unready.contains(*id));
         let answers: Vec<_> = stream::iter(leaving.map(async |id| (id, live(cluster, owner, id).await)))
             .buffer_unordered(PARALLEL)
@@ -157,6 +159,8 @@ impl Survey {
             repair: spec.drift.policy == DriftPolicy::Repair,
             prune: spec.prune.enabled,
             allow_empty: spec.prune.allow_empty,
+            // What would go is shown, however much it is.
+            prune_limit: None,
         };
         let nothing = BTreeSet::new();
         let known = Known {
@@ -165,6 +169,8 @@ impl Survey {
             unlisted: &BTreeSet::new(),
             inventory: &inventory,
             live: &known,
+            foreign: &nothing,
+            unhealthy: &nothing,
         };
         match plan(manifests, &known, policy) {
             Ok(plan) => {
@@ -203,20 +209,10 @@ async fn live(cluster: &Cluster, owner: &Owner, id: &ObjectId) -> Result<Option<
         ownership: None,
         agrees_with: None,
         applied: None,
+        prune: object.annotations().get(rules::PRUNE_ANNOTATION).and_then(|value| rules::prune(value)),
         drifted: false,
         answered: None,
     }))
-}
-
-/// Objects of the render that could not be prepared: the agent would neither apply nor prune them.
-fn unready(problems: &[ManifestError]) -> BTreeSet<ObjectId> {
-    problems
-        .iter()
-        .filter_map(|problem| match problem {
-            ManifestError::UnknownKind { id, .. } => Some(id.clone()),
-            ManifestError::Incomplete { .. } | ManifestError::Duplicate { .. } => None,
-        })
-        .collect()
 }
 
 /// The kinds, with their versions, that the CustomResourceDefinitions among the objects define.
