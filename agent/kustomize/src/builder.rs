@@ -50,7 +50,7 @@ impl<'a> Builder<'a> {
     pub fn build(&self, path: &str) -> Result<Rendered, Errors> {
         let loader = Loader::new(self.fs, self.fetch, &self.options);
         let directory = find_directory(&loader, path)?;
-        render(loader, path, &directory, None)
+        render(loader, &directory, None)
     }
 
     /// Renders a kustomization of a git repository that is fetched first, as `kustomize build URL` does. The tree that the
@@ -64,7 +64,7 @@ impl<'a> Builder<'a> {
         let fs = MemoryFs::new();
         let loader = Loader::new(&fs, self.fetch, &self.options);
         let directory = loader.repository(&spec).map_err(|fault| at(&shown, fault))?;
-        render(loader, &shown, &directory, Some(url))
+        render(loader, &directory, Some(url))
     }
 }
 

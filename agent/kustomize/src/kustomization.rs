@@ -154,8 +154,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// What kustomize has and this renderer has not, yet.
-const UNSUPPORTED: &[&str] =
-    &["buildMetadata", "helmChartInflationGenerator", "helmCharts", "helmGlobals", "openapi"];
+const UNSUPPORTED: &[&str] = &["buildMetadata", "helmChartInflationGenerator", "helmCharts", "helmGlobals", "openapi"];
 
 impl Kustomization {
     /// Reads a kustomization file, and says everything that is wrong with it.

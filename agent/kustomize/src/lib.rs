@@ -67,7 +67,7 @@ pub fn build(fs: &dyn Fs, path: &str, options: &Options) -> Result<Rendered, Err
     Builder::new(fs).options(options).build(path)
 }
 
-fn render(loader: Loader<'_>, path: &str, directory: &str, url: Option<&str>) -> Result<Rendered, Errors> {
+fn render(loader: Loader<'_>, directory: &str, url: Option<&str>) -> Result<Rendered, Errors> {
     let mut accumulator = Accumulator::new(&loader);
     let top = accumulator.top(directory, url);
     let (Some(Top { kustomization, accumulated }), true) = (top, accumulator.errors.is_empty()) else {
@@ -75,9 +75,9 @@ fn render(loader: Loader<'_>, path: &str, directory: &str, url: Option<&str>) ->
     };
     let Accumulated { mut resources, config, vars } = accumulated;
     filters::hash::apply(&mut resources);
-    filters::name_reference::apply(&mut resources, &config.name_references).map_err(|fault| at(path, fault))?;
+    filters::name_reference::apply(&mut resources, &config.name_references)?;
     filters::ref_var::apply(&mut resources, &vars, &config.var_references)?;
-    filters::local_config::apply(&mut resources).map_err(|fault| at(path, fault))?;
+    filters::local_config::apply(&mut resources)?;
     order::sort(&mut resources, kustomization.sort.as_ref().map(|sort| &sort.value));
     filters::clean_up::apply(&mut resources)?;
     let objects = resources

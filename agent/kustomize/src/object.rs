@@ -4,7 +4,7 @@ use std::fmt;
 
 use plumb_yaml::Value;
 
-use crate::error::Fault;
+use crate::error::{Error, Fault};
 use crate::id::{Gvk, Id, effective_namespace};
 use crate::tree::{Map, Tree};
 
@@ -109,6 +109,12 @@ impl Resource {
 
     pub(crate) fn gvk(&self) -> Gvk {
         Gvk::from_api_version(self.api_version(), self.kind())
+    }
+
+    /// What is wrong with the object, at the place where it came from.
+    pub(crate) fn error(&self, fault: Fault) -> Error {
+        let Origin { file, line } = self.origin.clone();
+        Error { kind: fault.kind, file, line, field: None, bases: Vec::new(), message: fault.message }
     }
 
     /// The identity that the object has now.

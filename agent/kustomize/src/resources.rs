@@ -107,7 +107,14 @@ impl Resources {
         match self.matching(id).as_slice() {
             [index] => Ok(*index),
             [] => Err(Fault::conflict(format!("no object matches {id}; {}", self.similar(id)))),
-            _ => Err(Fault::conflict(format!("more than one object matches {id}"))),
+            several => {
+                let ids = several.iter().filter_map(|index| self.list.get(*index)).take(3);
+                let ids: Vec<String> = ids.map(|resource| resource.id().to_string()).collect();
+                let ids = ids.join(", ");
+                Err(Fault::conflict(format!(
+                    "more than one object matches {id}: {ids}; use a name that only one of them has had"
+                )))
+            }
         }
     }
 

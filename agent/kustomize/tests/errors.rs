@@ -352,14 +352,14 @@ fn json_patches_without_showing_values() {
     check_app(
         &patch(r#"{"op": "add", "path": "/spec/x", "value": 1}"#),
         expect![[r#"
-        app/kustomization.yaml:3: patches[0]: v1 ConfigMap "a" in namespace "default": the path /spec/x does not exist in the object
-    "#]],
+            app/kustomization.yaml:3: patches[0]: v1 ConfigMap "a" in namespace "default": there is no map or list at /spec in the object, so /spec/x leads nowhere; add /spec first
+        "#]],
     );
     check_app(
         &patch(r#"{"op": "remove", "path": "/data/none"}"#),
         expect![[r#"
-        app/kustomization.yaml:3: patches[0]: v1 ConfigMap "a" in namespace "default": the path /data/none does not exist in the object
-    "#]],
+            app/kustomization.yaml:3: patches[0]: v1 ConfigMap "a" in namespace "default": there is no /data/none in the object
+        "#]],
     );
     check_app(
         &patch(r#"{"op": "grow", "path": "/data"}"#),
@@ -370,8 +370,8 @@ fn json_patches_without_showing_values() {
     check_app(
         &patch(r#"{"op": "add", "path": "data"}"#),
         expect![[r#"
-        app/kustomization.yaml:3: patches[0]: v1 ConfigMap "a" in namespace "default": the path "data" must start with a slash
-    "#]],
+            app/kustomization.yaml:3: patches[0]: v1 ConfigMap "a" in namespace "default": expected a path that starts with a slash, such as /spec/replicas, found "data"
+        "#]],
     );
     check_app(
         "patches: [{target: {kind: Pod}, patch: '[{}'}]\n",

@@ -1,7 +1,6 @@
 //! The last thing done to objects: kustomize rewrites the annotations of each.
 
-use crate::error::{Error, Errors, Fault};
-use crate::object::Origin;
+use crate::error::{Errors, Fault};
 use crate::resources::Resources;
 use crate::tree::{Map, Tree};
 use crate::unprintable::{check_key, pass};
@@ -40,9 +39,7 @@ pub(crate) fn apply(resources: &mut Resources) -> Result<(), Errors> {
         let keys = resource.metadata_strings("annotations").try_for_each(|(key, _)| check_key(key));
         let keys = keys.map_err(|fault| Fault { message: format!("metadata.annotations: {}", fault.message), ..fault });
         if let Err(Fault { kind, message }) = keys.and_then(|()| pass(&mut resource.tree)) {
-            let Origin { file, line } = resource.origin.clone();
-            let message = format!("{}: {message}", resource.id());
-            errors.push(Error { kind, file, line, field: None, bases: Vec::new(), message });
+            errors.push(resource.error(Fault { kind, message: format!("{}: {message}", resource.id()) }));
         }
         let strings: Map = resource
             .metadata_strings("annotations")

@@ -55,12 +55,16 @@ pub(crate) fn lookup<'t>(tree: &'t Tree, path: &[String]) -> Result<Option<&'t T
     let mut current = tree;
     for part in path.iter().map(|part| part.trim()).filter(|part| !part.is_empty()) {
         let next = if let Ok(index) = part.parse::<i64>() {
-            let index = usize::try_from(index).map_err(|_| Fault::conflict(format!("the index {part} is negative")))?;
+            let index = usize::try_from(index).map_err(|_| {
+                Fault::conflict(format!(
+                    "the index {part} is negative; it counts from 0, and a dash stands for the last"
+                ))
+            })?;
             list(current, part)?.get(index)
         } else if part == "-" {
             list(current, part)?.last()
         } else if part == "*" {
-            return Err(Fault::conflict("a source can not have a wildcard"));
+            return Err(Fault::conflict("a source can not have a wildcard; name one element, such as [name=web] or 0"));
         } else if let Some((key, value)) = element(part)? {
             list(current, part)?.iter().find(|item| match item {
                 Tree::Mapping(map) if !key.is_empty() => map.get(key).is_some_and(|field| field.text() == value),
@@ -237,7 +241,7 @@ fn list_mut<'t>(tree: &'t mut Tree, part: &str) -> Result<&'t mut Vec<Tree>, Fau
 }
 
 fn expected(what: &str, part: &str, found: &Tree) -> Fault {
-    Fault::conflict(format!("expected {what} at {part}, found {}", found.describe()))
+    Fault::conflict(format!("expected {what} that has {part}, found {}", found.describe()))
 }
 
 #[cfg(test)]

@@ -37,8 +37,18 @@ fn write(out: &mut String, value: &Value, indent: Option<usize>) {
             break_line(out, indent);
             out.push('}');
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
+        Value::Number(value) => match value.as_f64().filter(|_| value.is_f64()) {
+            Some(value) => out.push_str(&json_float(value)),
+            None => out.push_str(&value.to_string()),
+        },
+        Value::Null | Value::Bool(_) => out.push_str(&value.to_string()),
     }
+}
+
+/// A float as it stands in JSON: without a fraction where there is none, and with an exponent only where it is very large or small.
+fn json_float(number: f64) -> String {
+    let plain = number == 0.0 || (1e-6..1e21).contains(&number.abs());
+    if plain { number.to_string() } else { float(number).replace("e-0", "e-") }
 }
 
 fn break_line(out: &mut String, indent: Option<usize>) {
@@ -91,6 +101,12 @@ mod tests {
         let texts =
             ["0", "-0", "1", "1.5", "999999", "1e+06", "1.234567e+06", "1e+21", "0.0001", "1.2e-05", "1e-07", "1e+100"];
         assert_eq!(numbers.map(float), texts);
+    }
+
+    #[test]
+    fn floats_in_json_have_a_notation_of_their_own() {
+        let texts = [1.0, 0.5, 1e20, 1e21, 1e-6, 1.5e-7, 1e-10].map(json_float);
+        assert_eq!(texts, ["1", "0.5", "100000000000000000000", "1e+21", "0.000001", "1.5e-7", "1e-10"]);
     }
 
     #[test]

@@ -24,7 +24,9 @@ pub(crate) fn apply(mut document: Value, operations: &[Value], budget: &Budget) 
 fn one(document: &mut Value, operation: &Value, budget: &Budget) -> Result<(), Fault> {
     let text = |field: &str| operation.get(field).and_then(Value::as_str);
     let op = text("op").unwrap_or("unknown");
-    let path = || text("path").ok_or_else(|| Fault::conflict(format!("the operation {op} has no path")));
+    let path = || {
+        text("path").ok_or_else(|| Fault::conflict(format!("the operation {op} needs a path, such as /spec/replicas")))
+    };
     let value = || operation.get("value").cloned().unwrap_or_default();
     let made = |value: Value, path: &str| {
         budget.make(size(&value), path.matches('/').count())?;
@@ -37,7 +39,8 @@ fn one(document: &mut Value, operation: &Value, budget: &Budget) -> Result<(), F
         "replace" => replace(document, path()?, made(value(), path()?)?),
         "test" => test(document, path()?, operation.get("value").unwrap_or(&Value::Null), budget),
         "move" | "copy" => {
-            let from = text("from").ok_or_else(|| Fault::conflict(format!("the operation {op} has no from")))?;
+            let from = text("from")
+                .ok_or_else(|| Fault::conflict(format!("the operation {op} needs from, the path of what it takes")))?;
             let moved = if op == "move" {
                 remove(document, from, budget)?
             } else {
@@ -53,7 +56,20 @@ fn one(document: &mut Value, operation: &Value, budget: &Budget) -> Result<(), F
 }
 
 fn missing(path: &str) -> Fault {
-    Fault::conflict(format!("the path {path} does not exist in the object"))
+    Fault::conflict(format!("there is no {path} in the object"))
+}
+
+/// Says that there is nothing on the way to the end of a path.
+fn missing_parent(path: &str, depth: usize) -> Fault {
+    let parent: Vec<&str> = path.split('/').take(depth + 1).collect();
+    let parent = parent.join("/");
+    Fault::conflict(format!(
+        "there is no map or list at {parent} in the object, so {path} leads nowhere; add {parent} first"
+    ))
+}
+
+fn no_index(path: &str, items: &[Value]) -> Fault {
+    Fault::conflict(format!("{path} is no place in the list, which has {} elements", items.len()))
 }
 
 /// The map or list that holds the last part of a path, and that part.
@@ -61,17 +77,20 @@ fn holder<'v>(document: &'v mut Value, path: &str) -> Result<(&'v mut Value, Str
     check_depth(path.matches('/').count().saturating_sub(1))?;
     let mut parts: Vec<String> = path.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
     let last = parts.pop().filter(|_| !parts.is_empty());
-    let last = last.ok_or_else(|| Fault::conflict(format!("the path {path:?} must start with a slash")))?;
+    let last = last.ok_or_else(|| {
+        Fault::conflict(format!("expected a path that starts with a slash, such as /spec/replicas, found {path:?}"))
+    })?;
     let mut current = document;
-    for part in parts.iter().skip(1) {
+    for (depth, part) in parts.iter().enumerate().skip(1) {
         current = match current {
             Value::Object(map) => map.get_mut(part),
             Value::Array(items) => index(part, items.len()).and_then(|index| items.get_mut(index)),
             _ => None,
         }
-        .ok_or_else(|| missing(path))?;
+        .filter(|value| value.is_object() || value.is_array())
+        .ok_or_else(|| missing_parent(path, depth))?;
     }
-    if current.is_object() || current.is_array() { Ok((current, last)) } else { Err(missing(path)) }
+    Ok((current, last))
 }
 
 /// An index as Go reads it, which may count from the end.
@@ -88,7 +107,8 @@ fn add(document: &mut Value, path: &str, value: Value, budget: &Budget) -> Resul
         }
         (Value::Array(items), key) if key == "-" => items.push(value),
         (Value::Array(items), key) => {
-            let at = index(&key, items.len() + 1).filter(|at| *at <= items.len()).ok_or_else(|| missing(path))?;
+            let at = index(&key, items.len() + 1).filter(|at| *at <= items.len());
+            let at = at.ok_or_else(|| no_index(path, items))?;
             budget.work((items.len() - at).saturating_mul(STEPS_OF_A_SHIFT));
             budget.check()?;
             items.insert(at, value);
@@ -104,7 +124,8 @@ fn remove(document: &mut Value, path: &str, budget: &Budget) -> Result<Value, Fa
         (Value::Array(items), key) => {
             budget.work(items.len().saturating_mul(STEPS_OF_A_SHIFT));
             budget.check()?;
-            index(&key, items.len()).filter(|at| *at < items.len()).map(|at| items.remove(at))
+            let at = index(&key, items.len()).filter(|at| *at < items.len());
+            at.map(|at| items.remove(at)).ok_or_else(|| no_index(path, items)).map(Some)?
         }
         _ => None,
     }
@@ -124,8 +145,10 @@ fn replace(document: &mut Value, path: &str, value: Value) -> Result<(), Fault> 
             map.insert(key, value);
         }
         (Value::Array(items), key) => {
-            let item = index(&key, items.len()).and_then(|at| items.get_mut(at)).ok_or_else(|| missing(path))?;
-            *item = value;
+            let at = index(&key, items.len()).filter(|at| *at < items.len()).ok_or_else(|| no_index(path, items))?;
+            if let Some(item) = items.get_mut(at) {
+                *item = value;
+            }
         }
         _ => return Err(missing(path)),
     }
@@ -137,7 +160,7 @@ fn get<'v>(document: &'v mut Value, path: &str) -> Result<&'v Value, Fault> {
     match holder(document, path)? {
         (Value::Object(map), key) => Ok(map.get(&key).unwrap_or(&Value::Null)),
         (Value::Array(items), key) => {
-            index(&key, items.len()).and_then(|at| items.get(at)).ok_or_else(|| missing(path))
+            index(&key, items.len()).and_then(|at| items.get(at)).ok_or_else(|| no_index(path, items))
         }
         _ => Err(missing(path)),
     }

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::budget::Budget;
-use crate::error::Fault;
+use crate::error::{Errors, Fault};
 use crate::fieldspec::config::NameReference;
 use crate::fieldspec::{Create, FieldSpec};
 use crate::id::{Gvk, Id};
@@ -50,23 +50,29 @@ struct Reference<'a> {
     candidates: &'a Candidates,
 }
 
-pub(crate) fn apply(resources: &mut Resources, references: &[NameReference]) -> Result<(), Fault> {
+pub(crate) fn apply(resources: &mut Resources, references: &[NameReference]) -> Result<(), Errors> {
     let candidates = Candidates::new(resources);
     let budget = resources.budget().clone();
+    let mut errors = Vec::new();
     for resource in resources.iter_mut() {
-        budget.check()?;
-        let original = resource.original_id();
-        let prefixes = resource.prefixes.clone();
-        let suffixes = resource.suffixes.clone();
-        let referrer = Referrer::new(resource, &prefixes, &suffixes)?;
-        for target in references {
-            for spec in target.referrers.iter().filter(|spec| spec.applies_to(&original.gvk)) {
-                let reference =
-                    Reference { referrer: &referrer, spec, target: &target.target, candidates: &candidates };
-                // The spec is chosen by the first kind of the object and applied whatever kind it is now.
-                let path = FieldSpec { selector: Gvk::default(), path: spec.path.clone(), create: false };
-                path.visit(resource, Create::Nothing, &mut |tree| reference.set(tree))?;
-            }
+        budget.check().map_err(|fault| resource.error(fault))?;
+        errors.extend(follow(resource, references, &candidates).err().map(|fault| resource.error(fault)));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Errors(errors)) }
+}
+
+/// Follows all references of an object.
+fn follow(resource: &mut Resource, references: &[NameReference], candidates: &Candidates) -> Result<(), Fault> {
+    let original = resource.original_id();
+    let prefixes = resource.prefixes.clone();
+    let suffixes = resource.suffixes.clone();
+    let referrer = Referrer::new(resource, &prefixes, &suffixes)?;
+    for target in references {
+        for spec in target.referrers.iter().filter(|spec| spec.applies_to(&original.gvk)) {
+            let reference = Reference { referrer: &referrer, spec, target: &target.target, candidates };
+            // The spec is chosen by the first kind of the object and applied whatever kind it is now.
+            let path = FieldSpec { selector: Gvk::default(), path: spec.path.clone(), create: false };
+            path.visit(resource, Create::Nothing, &mut |tree| reference.set(tree))?;
         }
     }
     Ok(())
@@ -175,7 +181,13 @@ impl Reference<'_> {
 
     /// Sets name and namespace of a reference that is a map, such as a subject.
     fn set_map(&self, map: &mut Map) -> Result<(), Fault> {
-        let name = map.get("name").ok_or_else(|| Fault::conflict("the reference has no name"))?.text().to_owned();
+        let name = map
+            .get("name")
+            .ok_or_else(|| {
+                Fault::conflict("expected the name of an object or a map with one, found a map without name")
+            })?
+            .text()
+            .to_owned();
         let in_namespace = match map.get("namespace") {
             None => None,
             Some(namespace) => {
@@ -244,7 +256,10 @@ impl Reference<'_> {
             [first, ref others @ ..] if others.iter().all(|other| same(first, other)) => Ok(Some(first)),
             _ => {
                 let ids: Vec<String> = candidates.iter().map(|candidate| candidate.id.to_string()).collect();
-                Err(Fault::conflict(format!("the name {name:?} could mean any of {}", ids.join(", "))))
+                Err(Fault::conflict(format!(
+                    "the name {name:?} could mean any of {}; write the name that the one you mean has in its own kustomization",
+                    ids.join(", ")
+                )))
             }
         }
     }

@@ -20,8 +20,10 @@ pub(crate) fn apply(resources: &mut Resources, replacement: &Replacement, budget
         (Some(_), Some(_)) => return Err(Fault::syntax("the replacement has both source and sourceValue; keep one")),
         (None, None) => return Err(Fault::syntax("the replacement needs source or sourceValue")),
     };
-    let targets = replacement.targets.as_ref();
-    for target in targets.ok_or_else(|| Fault::syntax("the replacement needs targets"))? {
+    let targets = replacement.targets.as_ref().filter(|targets| !targets.is_empty());
+    for target in
+        targets.ok_or_else(|| Fault::syntax("the replacement needs targets, each with select and fieldPaths"))?
+    {
         Target::new(target, budget)?.apply(resources, &value)?;
     }
     Ok(())
@@ -31,9 +33,16 @@ fn from_source(resources: &Resources, source: &Source) -> Result<Tree, Fault> {
     let selected = |resource: &Resource| ids(resource).iter().any(|id| is_selected(id, source));
     let mut matching = resources.iter().filter(|resource| selected(resource));
     let what = source.describe();
-    let found = matching.next().ok_or_else(|| Fault::conflict(format!("no object matches the source {what}")))?;
-    if matching.next().is_some() {
-        return Err(Fault::conflict(format!("more than one object matches the source {what}")));
+    let found = matching.next().ok_or_else(|| {
+        Fault::conflict(format!("no object matches the source {what}; its fields are no regular expressions"))
+    })?;
+    if let Some(other) = matching.next() {
+        let message = format!(
+            "more than one object matches the source {what}: {} and {}; add its name or namespace",
+            found.id(),
+            other.id()
+        );
+        return Err(Fault::conflict(message));
     }
     let path = if source.field_path.is_empty() { "metadata.name" } else { &source.field_path };
     let parts = field_path::split(path);
@@ -154,7 +163,7 @@ impl<'a> Target<'a> {
                 }
                 let found = field_path::visit(&mut resource.tree, &parts, create, self.budget, &mut set);
                 if found.map_err(at)? == 0 {
-                    return Err(at(Fault::conflict("the field does not exist; set options.create to create it")));
+                    return Err(at(missing(&parts)));
                 }
                 if annotations {
                     resource.read_internal_annotations().map_err(at)?;
@@ -163,6 +172,17 @@ impl<'a> Target<'a> {
         }
         Ok(())
     }
+}
+
+/// Says that a path leads nowhere.
+fn missing(path: &[String]) -> Fault {
+    Fault::conflict(if path.iter().any(String::is_empty) {
+        "the path has an empty part; there is one between dots that follow each other"
+    } else if path.iter().any(|part| part == "*") {
+        "no element of the list has this field, and options.create does not help behind a wildcard"
+    } else {
+        "there is no such field; correct the path, or set options.create to create it"
+    })
 }
 
 /// Writes a value into a field. A scalar keeps the type of the field.
@@ -214,7 +234,8 @@ fn kind_name(kind: &Kind) -> &'static str {
     match kind {
         Kind::Null => "null",
         Kind::Bool(_) => "true or false",
-        Kind::Number(_) => "a number",
+        Kind::Number(number) if number.is_f64() => "a number",
+        Kind::Number(_) => "a whole number",
         Kind::String => "a string",
         Kind::Timestamp(_) => "a date",
     }
