@@ -14,6 +14,7 @@ use std::sync::Arc;
 use plumb_yaml::Schema;
 
 use crate::budget::Budget;
+use crate::build_metadata::{self, Provenance};
 use crate::error::{Error, Fault};
 use crate::fieldspec::config::Config;
 use crate::generate::generate;
@@ -43,12 +44,27 @@ struct Layer<'l> {
     /// The directories of this and of all kustomizations around it, outermost first.
     chain: &'l [String],
     kustomization: Kustomization,
+    /// Where the kustomization is, when that is to be noted.
+    from: Option<Provenance>,
+}
+
+impl Layer<'_> {
+    /// What to note of a plugin that a field of the kustomization stands for.
+    fn field(&self, plugin: &str) -> Option<Provenance> {
+        self.from.as_ref().map(|from| from.field(self.file_name(), plugin))
+    }
+
+    fn file_name(&self) -> &str {
+        self.file.rsplit('/').next().unwrap_or_default()
+    }
 }
 
 /// A transformer, and the file that asks for it when that is not the kustomization.
 struct Step {
     transformer: At<Transformer>,
     file: Option<String>,
+    /// What to note of it.
+    by: Option<Provenance>,
 }
 
 /// What the kustomizations so far make.
@@ -88,7 +104,8 @@ impl<'a> Accumulator<'a> {
     pub(crate) fn top(&mut self, directory: &str, url: Option<&str>) -> Option<Top> {
         self.clones.extend(url.map(|url| resources::Reached { url: url.to_owned(), depth: 0 }));
         let chain = [directory.to_owned()];
-        let layer = self.read(directory, &chain)?;
+        let mut layer = self.read(directory, &chain)?;
+        layer.from = layer.kustomization.build_metadata.is_noted().then(Provenance::default);
         let accumulated = self.layer(&layer, Accumulated::new(&self.loader.budget))?;
         Some(Top { kustomization: layer.kustomization, accumulated })
     }
@@ -162,7 +179,7 @@ impl<'a> Accumulator<'a> {
             Err(FileFault { line, fault }) => Err(vec![Problem { line, field: None, fault }]),
         };
         match decoded {
-            Ok(kustomization) => Some(Layer { directory, file, chain, kustomization }),
+            Ok(kustomization) => Some(Layer { directory, file, chain, kustomization, from: None }),
             Err(problems) => {
                 for Problem { line, field, fault } in problems {
                     self.error(chain, &file, line, field, fault);
@@ -187,7 +204,12 @@ impl<'a> Accumulator<'a> {
                 return None;
             }
             match generate(self.loader, layer.directory, &layer.file, generator) {
-                Ok(resource) => {
+                Ok(mut resource) => {
+                    if let Some(by) =
+                        layer.field(if generator.value.is_secret { "SecretGenerator" } else { "ConfigMapGenerator" })
+                    {
+                        build_metadata::note_generator(&mut resource, &by);
+                    }
                     let result = accumulated.resources.absorb(resource);
                     self.noted(layer, generator, result);
                 }
@@ -216,6 +238,10 @@ impl<'a> Accumulator<'a> {
         for problem in step.transformer.apply(resources, &self.loader.budget) {
             let file = step.file.as_deref().unwrap_or(&layer.file);
             self.error(layer.chain, file, problem.line, problem.field, problem.fault);
+        }
+        if let Some(by) = &step.by {
+            let noted = build_metadata::note_transformer(resources, by);
+            self.noted(layer, &step.transformer, noted);
         }
     }
 }

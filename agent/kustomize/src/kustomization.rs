@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use plumb_yaml::{Data, Node};
 
+use crate::build_metadata::BuildMetadata;
 use crate::error::Fault;
 use crate::fieldspec::FieldSpec;
 use crate::id::Gvk;
@@ -44,6 +45,7 @@ pub(crate) struct Kustomization {
     pub(crate) replacements: Vec<At<ReplacementEntry>>,
     pub(crate) vars: Vec<At<Var>>,
     pub(crate) sort: Option<At<Sort>>,
+    pub(crate) build_metadata: BuildMetadata,
 }
 
 /// An entry of `patches` or `patchesJson6902`.
@@ -154,7 +156,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// What kustomize has and this renderer has not, yet.
-const UNSUPPORTED: &[&str] = &["buildMetadata", "helmChartInflationGenerator", "helmCharts", "helmGlobals", "openapi"];
+const UNSUPPORTED: &[&str] = &["helmChartInflationGenerator", "helmCharts", "helmGlobals", "openapi"];
 
 impl Kustomization {
     /// Reads a kustomization file, and says everything that is wrong with it.
@@ -232,6 +234,12 @@ impl Decoder {
             images,
             replacements: self.list(fields.get("replacements"), "replacements", Self::replacement_entry),
             vars: self.list(fields.get("vars"), "vars", Self::var),
+            build_metadata: BuildMetadata(
+                self.strings(fields.get("buildMetadata"), "buildMetadata")
+                    .into_iter()
+                    .map(|entry| entry.value)
+                    .collect(),
+            ),
             sort: fields.get("sortOptions").and_then(|node| self.sort(node)),
         }
     }

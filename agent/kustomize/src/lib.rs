@@ -2,6 +2,7 @@
 
 mod accumulate;
 mod budget;
+mod build_metadata;
 mod builder;
 mod error;
 mod fetch;
@@ -79,7 +80,8 @@ fn render(loader: Loader<'_>, directory: &str, url: Option<&str>) -> Result<Rend
     filters::ref_var::apply(&mut resources, &vars, &config.var_references)?;
     filters::local_config::apply(&mut resources)?;
     order::sort(&mut resources, kustomization.sort.as_ref().map(|sort| &sort.value));
-    filters::clean_up::apply(&mut resources)?;
+    kustomization.build_metadata.label(&mut resources).map_err(|fault| at(path, fault))?;
+    filters::clean_up::apply(&mut resources, &kustomization.build_metadata)?;
     let objects = resources
         .into_list()
         .into_iter()

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::budget::Budget;
+use crate::build_metadata;
 use crate::error::Fault;
 use crate::generate::encode_base64;
 use crate::id::Id;
@@ -152,6 +153,7 @@ impl Resources {
                     let from = if resource.kind() == "Secret" { &with_encoded_strings(&old.tree) } else { &old.tree };
                     merge_strings(&mut resource.tree, from, "data")?;
                     merge_strings(&mut resource.tree, &old.tree, "binaryData")?;
+                    build_metadata::keep_origin(&mut resource, old);
                 }
                 *old = resource;
                 Ok(())

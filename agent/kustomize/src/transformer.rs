@@ -93,6 +93,25 @@ impl At<Transformer> {
 const STEPS_OF_A_SPEC: usize = 8;
 
 impl Transformer {
+    /// The kind under which an object configures the transformer.
+    pub(crate) fn plugin(&self) -> &'static str {
+        match self {
+            Self::PatchStrategicMerge(_) => "PatchStrategicMergeTransformer",
+            Self::Patch { .. } => "PatchTransformer",
+            Self::Namespace { .. } => "NamespaceTransformer",
+            Self::Affix { affix: Affix::Prefix, .. } => "PrefixTransformer",
+            Self::Affix { affix: Affix::Suffix, .. } => "SuffixTransformer",
+            Self::Label { .. } => "LabelTransformer",
+            Self::Annotations { .. } => "AnnotationsTransformer",
+            Self::PatchJson6902 { .. } => "PatchJson6902Transformer",
+            Self::ReplicaCount { .. } => "ReplicaCountTransformer",
+            Self::ImageTag { .. } => "ImageTagTransformer",
+            Self::Replacement(_) => "ReplacementTransformer",
+            Self::Hash => "HashTransformer",
+            Self::ValueAdd { .. } => "ValueAddTransformer",
+        }
+    }
+
     /// How many field specs are tried on each object.
     fn specs(&self) -> usize {
         match self {

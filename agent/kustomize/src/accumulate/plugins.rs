@@ -3,6 +3,7 @@
 use plumb_yaml::Schema;
 
 use super::{Accumulated, Accumulator, Layer, Step};
+use crate::build_metadata;
 use crate::error::{ErrorKind, Fault};
 use crate::filters::name_affix::Affix;
 use crate::filters::patch_strategic::Allow;
@@ -19,6 +20,13 @@ impl Accumulator<'_> {
     pub(super) fn plugin_generators(&mut self, layer: &Layer<'_>, accumulated: &mut Accumulated) {
         for config in self.plugin_configs(layer, &layer.kustomization.generator_plugins) {
             let Some(plugin) = self.plugin(layer, &config) else { continue };
+            let by = match build_metadata::of_plugin(&config) {
+                Ok(by) => by,
+                Err(fault) => {
+                    self.plugin_problem(layer, &config, at(&config, ()).problem(fault));
+                    continue;
+                }
+            };
             let made = match plugin {
                 Plugin::Generator(generator) => {
                     generate(self.loader, layer.directory, &config.origin.file, &at(&config, *generator))
@@ -41,6 +49,9 @@ impl Accumulator<'_> {
                 Ok(resources) => {
                     for mut resource in resources {
                         resource.origin = config.origin.clone();
+                        if let Some(by) = &by {
+                            build_metadata::note_generator(&mut resource, by);
+                        }
                         if let Err(fault) = accumulated.resources.absorb(resource) {
                             self.plugin_problem(layer, &config, at(&config, ()).problem(fault));
                         }
@@ -67,14 +78,18 @@ impl Accumulator<'_> {
                 file: config.origin.file.clone(),
                 chain: layer.chain,
                 kustomization: Kustomization::default(),
+                from: None,
             };
+            let by = build_metadata::of_plugin(&config);
+            let Some(by) = self.noted(&place, &at(&config, ()), by) else { continue };
             if let Some(transformers) = self.plugin_transformer(&place, &config, plugin) {
                 let file = Some(config.origin.file.clone());
-                steps.extend(
-                    transformers
-                        .into_iter()
-                        .map(|transformer| Step { transformer: at(&config, transformer), file: file.clone() }),
-                );
+                let last = transformers.len().saturating_sub(1);
+                steps.extend(transformers.into_iter().enumerate().map(|(index, transformer)| Step {
+                    transformer: at(&config, transformer),
+                    file: file.clone(),
+                    by: by.clone().filter(|_| index == last),
+                }));
             }
         }
         steps
@@ -89,6 +104,9 @@ impl Accumulator<'_> {
                 Ok(mut inline) => {
                     for resource in &mut inline {
                         resource.origin.line = Some(entry.line);
+                        if let Some(from) = &layer.from {
+                            build_metadata::note_inline(resource, &from.append(layer.file_name()));
+                        }
                     }
                     let added = accumulated.resources.append_all(inline);
                     self.noted(layer, entry, added);

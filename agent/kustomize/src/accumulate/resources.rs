@@ -1,6 +1,7 @@
 //! `resources` and `components`: what a kustomization builds on.
 
 use super::{Accumulated, Accumulator, Layer};
+use crate::build_metadata;
 use crate::error::{ErrorKind, Fault};
 use crate::fetch::FetchErrorKind;
 use crate::kustomization::decode::At;
@@ -39,7 +40,13 @@ impl Accumulator<'_> {
     pub(super) fn resource(&mut self, layer: &Layer<'_>, entry: &At<String>, accumulated: &mut Accumulated) {
         let added = match self.find_resource(layer, entry) {
             None => return,
-            Some(Base::Objects(read)) => accumulated.resources.append_all(read),
+            Some(Base::Objects(mut read)) => {
+                if let Some(from) = &layer.from {
+                    let noted = build_metadata::note_file(&mut read, &from.append(&entry.value));
+                    self.noted(layer, entry, noted);
+                }
+                accumulated.resources.append_all(read)
+            }
             Some(Base::Directory { path, url }) => {
                 let entering = Entering { path: &path, url: url.as_deref(), is_component: false };
                 let Some(below) = self.below(layer, entry, &entering, Accumulated::new(&self.loader.budget)) else {
@@ -151,7 +158,8 @@ impl Accumulator<'_> {
         let allowed = allowed.and_then(|()| self.may_nest(layer));
         self.noted(layer, entry, allowed)?;
         let chain: Vec<String> = layer.chain.iter().cloned().chain([directory.to_owned()]).collect();
-        let below = self.read(directory, &chain)?;
+        let mut below = self.read(directory, &chain)?;
+        below.from = layer.from.as_ref().map(|from| from.append(&entry.value));
         if below.kustomization.is_component != is_component {
             let message = if is_component {
                 format!("{} must have kind: Component to be used under components", below.file)

@@ -1,5 +1,7 @@
 //! The transformers that the fields of a kustomization stand for, in kustomize's order.
 
+use std::collections::BTreeMap;
+
 use super::{Accumulator, Layer, Step};
 use crate::error::Fault;
 use crate::fieldspec::config::Config;
@@ -7,8 +9,8 @@ use crate::filters::labels;
 use crate::filters::name_affix::Affix;
 use crate::filters::namespace::Namespace;
 use crate::filters::patch_strategic::Allow;
-use crate::kustomization::Kustomization;
 use crate::kustomization::decode::At;
+use crate::kustomization::{Include, Kustomization, Labels};
 use crate::transformer::Transformer;
 
 impl Accumulator<'_> {
@@ -30,6 +32,13 @@ impl Accumulator<'_> {
             if let Some(specs) = self.noted(layer, entry, labels::specs(&entry.value, config)) {
                 let labels = entry.value.pairs.clone();
                 transformers.push(entry.with(Transformer::Label { labels, specs: specs.into() }));
+            }
+        }
+        if let Some(first) = kustomization.labels.first().filter(|_| layer.from.is_some()) {
+            let is_common = |entry: &At<Labels>| matches!(entry.value.include, Include::Common);
+            if !kustomization.labels.iter().any(is_common) {
+                // Beside any labels kustomize has a transformer for commonLabels even if there are none, and notes it.
+                transformers.push(first.with(Transformer::Label { labels: BTreeMap::new(), specs: [].into() }));
             }
         }
         let annotations = &kustomization.common_annotations;
@@ -58,8 +67,10 @@ impl Accumulator<'_> {
         if let Some(first) = kustomization.replacements.first() {
             transformers.push(first.with(Transformer::Replacement(replacements)));
         }
-        let mut steps: Vec<Step> =
-            transformers.into_iter().map(|transformer| Step { transformer, file: None }).collect();
+        let mut steps: Vec<Step> = transformers
+            .into_iter()
+            .map(|transformer| Step { by: layer.field(transformer.value.plugin()), transformer, file: None })
+            .collect();
         steps.extend(self.plugin_transformers(layer, &kustomization.transformer_plugins));
         (self.errors.len() == before).then_some(steps)
     }

@@ -19,9 +19,10 @@ impl Accumulator<'_> {
         }
         for step in self.plugin_transformers(layer, validators) {
             let before = accumulated.resources.iter().cloned().collect::<Vec<_>>();
+            let step = Step { by: None, ..step };
             self.step(layer, &step, &mut accumulated.resources);
             if let Err(fault) = unchanged(&before, &accumulated.resources) {
-                let Step { transformer: At { line, field, .. }, file } = step;
+                let Step { transformer: At { line, field, .. }, file, .. } = step;
                 let file = file.unwrap_or_else(|| layer.file.clone());
                 self.error(layer.chain, &file, Some(line), Some(field), fault);
             }

@@ -1,5 +1,6 @@
 //! The last thing done to objects: kustomize rewrites the annotations of each.
 
+use crate::build_metadata::{self, BuildMetadata};
 use crate::error::{Errors, Fault};
 use crate::resources::Resources;
 use crate::tree::{Map, Tree};
@@ -7,10 +8,10 @@ use crate::unprintable::{check_key, pass};
 
 /// Annotations that kustomize uses itself and never prints.
 const OWN: &[&str] = &[
-    "alpha.config.kubernetes.io/transformations",
+    build_metadata::TRANSFORMATIONS,
     "config.k8s.io/id",
     "config.kubernetes.io/index",
-    "config.kubernetes.io/origin",
+    build_metadata::ORIGIN,
     "config.kubernetes.io/path",
     "internal.config.kubernetes.io/allowKindChange",
     "internal.config.kubernetes.io/allowNameChange",
@@ -33,7 +34,7 @@ const OWN: &[&str] = &[
 /// Makes every annotation a string, and drops empty annotations and kustomize's own.
 ///
 /// It sets each of them anew for that, and so it loses the quotes around their keys.
-pub(crate) fn apply(resources: &mut Resources) -> Result<(), Errors> {
+pub(crate) fn apply(resources: &mut Resources, metadata: &BuildMetadata) -> Result<(), Errors> {
     let mut errors = Vec::new();
     for resource in resources.iter_mut() {
         let keys = resource.metadata_strings("annotations").try_for_each(|(key, _)| check_key(key));
@@ -43,7 +44,7 @@ pub(crate) fn apply(resources: &mut Resources) -> Result<(), Errors> {
         }
         let strings: Map = resource
             .metadata_strings("annotations")
-            .filter(|(key, _)| !OWN.contains(key))
+            .filter(|(key, _)| !OWN.contains(key) || metadata.keeps(key))
             .map(|(key, value)| (key.to_owned(), Tree::string(value)))
             .collect();
         resource.set_metadata_strings("annotations", strings);
