@@ -24,6 +24,7 @@ mod read_set;
 mod remote;
 mod resources;
 mod schema;
+mod shared;
 mod transformer;
 mod tree;
 mod unprintable;

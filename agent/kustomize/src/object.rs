@@ -6,6 +6,7 @@ use plumb_yaml::Value;
 
 use crate::error::{Error, Fault};
 use crate::id::{Gvk, Id, effective_namespace};
+use crate::shared::Sharing;
 use crate::tree::{Map, Tree};
 
 /// A rendered Kubernetes object.
@@ -64,6 +65,8 @@ pub(crate) struct Resource {
     pub(crate) suffixes: Vec<String>,
     pub(crate) behavior: Behavior,
     pub(crate) needs_hash: bool,
+    /// What is known of the scalars that stand in several of its fields.
+    pub(crate) sharing: Sharing,
     /// The names of the vars that take their values from this object.
     pub(crate) vars: Vec<String>,
 }
@@ -78,6 +81,7 @@ impl Resource {
             suffixes: Vec::new(),
             behavior: Behavior::default(),
             needs_hash: false,
+            sharing: Sharing::default(),
             vars: Vec::new(),
         }
     }

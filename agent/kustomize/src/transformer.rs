@@ -20,6 +20,7 @@ use crate::kustomization::replacement::Replacement;
 use crate::kustomization::{Image, Replica};
 use crate::object::Resource;
 use crate::resources::Resources;
+use crate::shared;
 
 /// One of kustomize's transformers; each is named as there.
 pub(crate) enum Transformer {
@@ -51,6 +52,14 @@ impl At<Transformer> {
         if let Err(fault) = budget.check() {
             return vec![self.problem(fault)];
         }
+        let problems = self.change(resources, budget);
+        for resource in resources.iter_mut().filter(|resource| resource.sharing.any) {
+            shared::settle(&mut resource.tree);
+        }
+        problems
+    }
+
+    fn change(&self, resources: &mut Resources, budget: &Budget) -> Vec<Problem> {
         let result = match &self.value {
             Transformer::PatchStrategicMerge(entries) => {
                 return each(entries, budget, |patch| patch_strategic::apply_of_old_field(resources, patch));

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use plumb_yaml::{Data, Node, Number, Schema, Style, Value};
 
 use crate::error::Fault;
+use crate::shared::Shared;
 
 /// A mapping; kustomize sorts keys when it prints.
 pub(crate) type Map = BTreeMap<String, Tree>;
@@ -50,11 +51,13 @@ pub(crate) struct Scalar {
     pub(crate) kind: Kind,
     /// Whether it was written in quotes or as a block: a value that takes its place stays a string then.
     pub(crate) quoted: bool,
+    /// The other scalars of the object that it is one with.
+    pub(crate) shared: Option<Shared>,
 }
 
 impl Scalar {
     fn new(text: impl Into<String>, kind: Kind) -> Self {
-        Self { text: text.into(), kind, quoted: false }
+        Self { text: text.into(), kind, quoted: false, shared: None }
     }
 }
 
@@ -72,6 +75,11 @@ pub(crate) enum Kind {
 impl Tree {
     pub(crate) fn string(text: impl Into<String>) -> Self {
         Self::Scalar(Scalar::new(text, Kind::String))
+    }
+
+    /// A string that is one with others of its object.
+    pub(crate) fn shared_string(text: impl Into<String>, shared: Shared) -> Self {
+        Self::Scalar(Scalar { shared: Some(shared), ..Scalar::new(text, Kind::String) })
     }
 
     pub(crate) fn bool(value: bool) -> Self {
@@ -113,9 +121,7 @@ impl Tree {
             Data::String(value) if is_timestamp(node.text().unwrap_or(value), value) => {
                 scalar(Kind::Timestamp(value.as_str().into()))
             }
-            Data::String(value) => {
-                Self::Scalar(Scalar { text: value.clone(), kind: Kind::String, quoted: is_quoted(node) })
-            }
+            Data::String(value) => Self::Scalar(Scalar { quoted: is_quoted(node), ..Scalar::new(value, Kind::String) }),
             Data::Sequence(items) => Self::Sequence(items.iter().map(Self::from_node).collect::<Result<_, _>>()?),
             Data::Mapping(entries) => {
                 let mut map = Map::new();
@@ -140,7 +146,7 @@ impl Tree {
             Value::String(text) => {
                 // Where a value comes from JSON, kustomize prints and reads it in between, with quotes only where they must be.
                 let quoted = prints_quoted(&text);
-                Self::Scalar(Scalar { text, kind: Kind::String, quoted })
+                Self::Scalar(Scalar { quoted, ..Scalar::new(text, Kind::String) })
             }
             Value::Array(items) => Self::Sequence(items.into_iter().map(Self::from_value).collect()),
             Value::Object(map) => Self::Mapping(map.into_iter().map(|(k, v)| (k, Self::from_value(v))).collect()),
@@ -242,12 +248,15 @@ impl Tree {
 
     /// Puts a scalar in the place of this one, which leaves it its quotes.
     pub(crate) fn assign(&mut self, new: Self) {
-        let was_quoted = matches!(self, Self::Scalar(Scalar { quoted: true, .. }));
+        let (was_quoted, shared) = match self {
+            Self::Scalar(scalar) => (scalar.quoted, scalar.shared.map(Shared::changed)),
+            _ => (false, None),
+        };
         *self = match new {
             Self::Scalar(Scalar { text, .. }) if was_quoted => {
-                Self::Scalar(Scalar { text, kind: Kind::String, quoted: true })
+                Self::Scalar(Scalar { text, kind: Kind::String, quoted: true, shared })
             }
-            Self::Scalar(scalar) => Self::Scalar(Scalar { quoted: false, ..scalar }),
+            Self::Scalar(scalar) => Self::Scalar(Scalar { quoted: false, shared, ..scalar }),
             other => other,
         };
     }

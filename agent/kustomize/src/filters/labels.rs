@@ -9,6 +9,7 @@ use crate::fieldspec::{Create, FieldSpec, merge_one};
 use crate::id::Gvk;
 use crate::kustomization::{Include, Labels};
 use crate::resources::Resources;
+use crate::shared::Shared;
 use crate::tree::Tree;
 use crate::unprintable::check_key;
 
@@ -48,18 +49,29 @@ pub(crate) fn set_entries(
     let budget = resources.budget().clone();
     for resource in resources.iter_mut() {
         let gvk = resource.gvk();
+        let group = resource.sharing.groups;
+        let mut created = vec![0_u32; entries.len()];
         for spec in specs.iter().filter(|spec| spec.applies_to(&gvk)) {
-            spec.visit(resource, Create::Mapping, &mut |tree| set_all(tree, entries, &budget))?;
+            spec.visit(resource, Create::Mapping, &mut |tree| set_all(tree, entries, group, &mut created, &budget))?;
         }
+        resource.sharing.groups += u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        resource.sharing.any |= created.iter().any(|times| *times > 1);
         budget.check()?;
     }
     Ok(())
 }
 
-fn set_all(tree: &mut Tree, entries: &BTreeMap<String, String>, budget: &Budget) -> Result<(), Fault> {
+/// Sets the entries in one map, and counts those that it did not have. What is created for one entry is one scalar.
+fn set_all(
+    tree: &mut Tree,
+    entries: &BTreeMap<String, String>,
+    group: u32,
+    created: &mut [u32],
+    budget: &Budget,
+) -> Result<(), Fault> {
     match tree {
         Tree::Mapping(map) => {
-            for (key, value) in entries {
+            for ((group, created), (key, value)) in (group..).zip(created).zip(entries) {
                 budget.work(key.len() + value.len());
                 if let Some(old) = map.get_mut(key) {
                     old.assign(Tree::string(value.as_str()));
@@ -67,7 +79,8 @@ fn set_all(tree: &mut Tree, entries: &BTreeMap<String, String>, budget: &Budget)
                     check_key(key)?;
                     budget.values(2);
                     budget.text(key.len() + value.len());
-                    map.insert(key.clone(), Tree::string(value.as_str()));
+                    map.insert(key.clone(), Tree::shared_string(value.as_str(), Shared::new(group)));
+                    *created += 1;
                 }
             }
             Ok(())

@@ -186,9 +186,12 @@ impl Value {
             Self::Integer(value) => Tree::integer(*value),
             Self::Bool(value) => Tree::bool(*value),
             Self::Float(value) => match Number::from_f64(*value) {
-                Some(number) => {
-                    Tree::Scalar(Scalar { text: value.to_string(), kind: Kind::Number(number), quoted: false })
-                }
+                Some(number) => Tree::Scalar(Scalar {
+                    text: value.to_string(),
+                    kind: Kind::Number(number),
+                    quoted: false,
+                    shared: None,
+                }),
                 None => Tree::string(value.to_string()),
             },
             Self::Structure => Tree::string(""),
