@@ -81,7 +81,7 @@ fn render(loader: Loader<'_>, directory: &str, url: Option<&str>) -> Result<Rend
     filters::ref_var::apply(&mut resources, &vars, &config.var_references)?;
     filters::local_config::apply(&mut resources)?;
     order::sort(&mut resources, kustomization.sort.as_ref().map(|sort| &sort.value));
-    kustomization.build_metadata.label(&mut resources).map_err(|fault| at(path, fault))?;
+    kustomization.build_metadata.label(&mut resources).map_err(|fault| at(directory, fault))?;
     filters::clean_up::apply(&mut resources, &kustomization.build_metadata)?;
     let objects = resources
         .into_list()
