@@ -57,6 +57,11 @@ impl<'t> Events<'t> {
         Self::new(Scanner::new(text, 2, false))
     }
 
+    /// Events as version 3 of the library gives them.
+    pub(crate) fn with_comments(text: &'t str) -> Self {
+        Self::new(Scanner::new(text, 2, true))
+    }
+
     fn new(scanner: Scanner<'t>) -> Self {
         Self {
             scanner,

@@ -9,6 +9,7 @@
 mod budget;
 mod compose;
 mod document;
+pub mod edit;
 mod error;
 mod event;
 mod events;

@@ -7,6 +7,7 @@ mod scalar;
 use serde_json::{Map, Value};
 
 use emitter::{Context, Emitter};
+pub(crate) use scalar::{escape, is_break, is_printable};
 
 /// Prints one document, byte for byte as `kustomize build` 5.8 prints a resource.
 ///

@@ -81,12 +81,12 @@ impl Facts {
 }
 
 /// The line breaks of YAML 1.1.
-pub(super) fn is_break(c: char) -> bool {
+pub(crate) fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// What stands unescaped; the library takes no character beyond the basic plane, hence no emoji.
-fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     matches!(c, '\n' | ' '..='~' | '\u{A0}'..='\u{D7FF}' | '\u{E000}'..='\u{FEFE}' | '\u{FF00}'..='\u{FFFD}')
 }
 
@@ -217,7 +217,7 @@ impl Emitter {
 }
 
 /// A character as it is written in double quotes.
-fn escape(c: char) -> String {
+pub(crate) fn escape(c: char) -> String {
     let letter = match c {
         '\0' => '0',
         '\u{07}' => 'a',

@@ -44,6 +44,8 @@ pub(crate) struct Scanner<'t> {
 struct SimpleKey {
     possible: bool,
     required: bool,
+    /// Whether the token waits in the queue until it is known whether it is a key.
+    holds: bool,
     token: usize,
     mark: Mark,
 }
@@ -91,7 +93,7 @@ impl<'t> Scanner<'t> {
         }
         // What looks like a scalar may turn out to be a key, which has tokens before it.
         let head = self.taken;
-        match self.simple_keys.iter().position(|key| key.possible && key.token == head) {
+        match self.simple_keys.iter().position(|key| key.possible && key.holds && key.token == head) {
             Some(level) => self.is_simple_key_valid(level),
             None => Ok(false),
         }
@@ -225,7 +227,7 @@ impl<'t> Scanner<'t> {
             let token = self.taken + self.tokens.len();
             self.remove_simple_key()?;
             if let Some(key) = self.simple_keys.last_mut() {
-                *key = SimpleKey { possible: true, required, token, mark: self.cursor.mark };
+                *key = SimpleKey { possible: true, required, holds: true, token, mark: self.cursor.mark };
             }
         }
         Ok(())
@@ -245,19 +247,22 @@ impl<'t> Scanner<'t> {
     }
 
     /// The simple key that ends here, if there is one; it is none any more then.
-    pub(super) fn take_simple_key(&mut self) -> Scanned<Option<(usize, Mark)>> {
+    ///
+    /// The place in the queue where its token is comes with it, unless the token was taken before.
+    pub(super) fn take_simple_key(&mut self) -> Scanned<Option<(Option<usize>, Mark)>> {
         let level = self.simple_keys.len() - 1;
         if !self.is_simple_key_valid(level)? {
             return Ok(None);
         }
         let key = &mut self.simple_keys[level];
         key.possible = false;
-        Ok(Some((key.token - self.taken, key.mark)))
+        Ok(Some((key.token.checked_sub(self.taken), key.mark)))
     }
 
     pub(super) fn open_flow(&mut self) -> Scanned<()> {
         self.save_simple_key()?;
-        self.simple_keys.push(SimpleKey::default());
+        let token = self.taken + self.tokens.len();
+        self.simple_keys.push(SimpleKey { token, ..SimpleKey::default() });
         self.flow_level += 1;
         Ok(())
     }
@@ -265,7 +270,12 @@ impl<'t> Scanner<'t> {
     pub(super) fn close_flow(&mut self) {
         if self.flow_level > 0 {
             self.flow_level -= 1;
-            self.simple_keys.pop();
+            let closed = self.simple_keys.pop();
+            // The library forgets that an empty collection may be a key, which is its bug.
+            for key in self.simple_keys.iter_mut().filter(|key| closed.is_some_and(|closed| closed.token == key.token))
+            {
+                key.holds = false;
+            }
         }
     }
 
@@ -276,7 +286,10 @@ impl<'t> Scanner<'t> {
         }
         self.indents.push(self.indent);
         self.indent = column(mark);
-        let token = Token { kind, start: mark, end: mark };
+        self.insert(place, Token { kind, start: mark, end: mark });
+    }
+
+    pub(super) fn insert(&mut self, place: Option<usize>, token: Token<'t>) {
         match place {
             Some(place) => self.tokens.insert(place, token),
             None => self.tokens.push_back(token),

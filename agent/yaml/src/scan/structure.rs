@@ -87,8 +87,8 @@ impl<'t> Scanner<'t> {
 
     pub(super) fn fetch_value(&mut self) -> Scanned<()> {
         if let Some((place, mark)) = self.take_simple_key()? {
-            self.tokens.insert(place, Token { kind: Kind::Key, start: mark, end: mark });
-            self.roll_indent(mark, Some(place), Kind::BlockMappingStart);
+            self.insert(place, Token { kind: Kind::Key, start: mark, end: mark });
+            self.roll_indent(mark, place, Kind::BlockMappingStart);
             // One key cannot follow another on its line.
             self.simple_key_allowed = false;
         } else {
