@@ -50,7 +50,7 @@ impl FieldSpec {
         let parts = split(&self.path);
         visit(&mut resource.tree, &parts, create, set).map_err(|fault| Fault {
             kind: fault.kind,
-            message: format!("field {} of {}: {}", self.path, resource.id(), fault.message),
+            message: format!("field {:?} of {}: {}", self.path, resource.described(), fault.message),
         })
     }
 }
@@ -116,7 +116,9 @@ fn visit(
     };
     let name = part.strip_suffix("[]").unwrap_or(part);
     if name.is_empty() {
-        return Err(Fault::conflict("the path of a field spec has an empty part"));
+        return Err(Fault::conflict(
+            "the path is empty or has an empty part; write it like spec/template/metadata/labels",
+        ));
     }
     if name.bytes().all(|byte| byte.is_ascii_digit()) || name == "-" {
         // kustomize takes it for an index of a list, where lists have been gone into already.

@@ -23,7 +23,9 @@ pub(crate) fn generate(
 ) -> Result<Resource, Vec<Problem>> {
     let args = &generator.value;
     if args.name.is_empty() {
-        return Err(vec![generator.problem(Fault::syntax("the generator has no name"))]);
+        return Err(vec![
+            generator.problem(Fault::syntax("the generator has no name, which its object needs; add name")),
+        ]);
     }
     let data = pairs(loader, directory, generator)?;
     check(args, &data).map_err(|fault| vec![generator.problem(fault)])?;
@@ -95,7 +97,10 @@ fn pairs(
             entry.insert(value);
         }
         Entry::Occupied(entry) => {
-            problems.push(at.problem(Fault::conflict(format!("the key {:?} is there twice", entry.key()))));
+            problems.push(at.problem(Fault::conflict(format!(
+                "the generator has the key {:?} twice; keep one of the two",
+                entry.key()
+            ))));
         }
     };
     for env in &generator.value.envs {
@@ -112,7 +117,8 @@ fn pairs(
         match split_literal(&literal.value) {
             Some((key, value)) => insert(literal, key.to_owned(), Arc::from(value.as_bytes()), &mut problems),
             // The literal may be part of a secret, so the message does not show it.
-            None => problems.push(literal.problem(Fault::syntax("a literal must be key=value"))),
+            None => problems
+                .push(literal.problem(Fault::syntax("the literal has no key or no equals sign; write key=value"))),
         }
     }
     for file in &generator.value.files {
@@ -150,8 +156,12 @@ fn env_file(bytes: &[u8]) -> Result<Vec<(String, String)>, Fault> {
     let mut pairs = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let text = std::str::from_utf8(line)
-            .map_err(|_| Fault::syntax(format!("line {} of the file is not valid UTF-8", index + 1)))?;
+        let text = std::str::from_utf8(line).map_err(|_| {
+            Fault::syntax(format!(
+                "line {} of the file is not valid UTF-8; list the file under files, which takes any bytes",
+                index + 1
+            ))
+        })?;
         let text = if index == 0 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text };
         let text = text.trim_start();
         if text.is_empty() || text.starts_with('#') {

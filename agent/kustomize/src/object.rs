@@ -128,6 +128,11 @@ impl Resource {
         Id { gvk, name: self.name().to_owned(), namespace }
     }
 
+    /// What the object is and where it stands, for messages.
+    pub(crate) fn described(&self) -> String {
+        format!("{} ({})", self.id(), self.origin)
+    }
+
     /// The identities that the object had before, oldest first.
     pub(crate) fn previous_ids(&self) -> impl Iterator<Item = Id> {
         let gvk = self.gvk();

@@ -123,13 +123,12 @@ impl Resources {
         let near: Vec<String> = self
             .list
             .iter()
-            .map(Resource::id)
-            .filter(|other| other.name == id.name || other.gvk.kind == id.gvk.kind)
+            .filter(|other| other.name() == id.name || other.kind() == id.gvk.kind)
             .take(3)
-            .map(|other| other.to_string())
+            .map(Resource::described)
             .collect();
         if near.is_empty() {
-            "check apiVersion, kind, metadata.name and metadata.namespace".to_owned()
+            "check its kind, its name and its namespace".to_owned()
         } else {
             format!("there are {}", near.join(", "))
         }
@@ -141,9 +140,10 @@ impl Resources {
         let id = resource.id();
         let matching = self.matching(&id);
         match (matching.as_slice(), resource.behavior) {
-            ([], Behavior::Merge | Behavior::Replace) => {
-                Err(Fault::conflict(format!("{id} does not exist, so nothing can be merged into it or replaced")))
-            }
+            ([], Behavior::Merge | Behavior::Replace) => Err(Fault::conflict(format!(
+                "{id} does not exist, so nothing can be merged into it or replaced; {}",
+                self.similar(&id)
+            ))),
             ([], _) => self.append(resource),
             ([index], Behavior::Merge | Behavior::Replace) => {
                 let Some(old) = self.get_mut(*index) else { return Ok(()) };
@@ -158,12 +158,19 @@ impl Resources {
                 *old = resource;
                 Ok(())
             }
-            ([_], _) => Err(Fault::conflict(format!(
-                "{id} exists already; set behavior to merge or replace, or give the generator another name"
-            ))),
-            _ => Err(Fault::conflict(format!(
-                "more than one object matches {id}, so it is not clear which one is meant"
-            ))),
+            ([index], _) => {
+                let at = self.list.get(*index).map(|other| format!(" ({})", other.origin)).unwrap_or_default();
+                Err(Fault::conflict(format!(
+                    "{id} exists already{at}; set behavior to merge or replace, or give the generator another name"
+                )))
+            }
+            (several, _) => {
+                let several = several.iter().filter_map(|index| self.list.get(*index)).map(Resource::described);
+                Err(Fault::conflict(format!(
+                    "more than one object is or was {id}: {}; name one of them as it is called there",
+                    several.collect::<Vec<_>>().join(", ")
+                )))
+            }
         }
     }
 }

@@ -285,8 +285,8 @@ fn patches() {
     check_app(
         &patch("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}"),
         expect![[r#"
-        app/kustomization.yaml:3: patches[0]: no object matches v1 ConfigMap "other" in namespace "default"; there are v1 ConfigMap "a" in namespace "default"
-    "#]],
+            app/kustomization.yaml:3: patches[0]: no object matches v1 ConfigMap "other" in namespace "default"; there are v1 ConfigMap "a" in namespace "default" (app/objects.yaml:1)
+        "#]],
     );
     check_app(
         &patch("kind: ConfigMap"),
@@ -386,9 +386,9 @@ fn generators_without_showing_values() {
     check_app(
         "secretGenerator:\n- literals: [a=b]\n- name: s\n  literals: [hunter2, a=b, a=c]\n  files: [none.txt, a=b=c, =x]\n",
         expect![[r#"
-            app/kustomization.yaml:3: secretGenerator[0]: the generator has no name
-            app/kustomization.yaml:5: secretGenerator[1].literals[0]: a literal must be key=value
-            app/kustomization.yaml:5: secretGenerator[1].literals[2]: the key "a" is there twice
+            app/kustomization.yaml:3: secretGenerator[0]: the generator has no name, which its object needs; add name
+            app/kustomization.yaml:5: secretGenerator[1].literals[0]: the literal has no key or no equals sign; write key=value
+            app/kustomization.yaml:5: secretGenerator[1].literals[2]: the generator has the key "a" twice; keep one of the two
             app/kustomization.yaml:6: secretGenerator[1].files[0]: app/none.txt does not exist
             app/kustomization.yaml:6: secretGenerator[1].files[1]: a=b=c has more than one equals sign; expected path or key=path
             app/kustomization.yaml:6: secretGenerator[1].files[2]: =x has no key before the equals sign
@@ -397,14 +397,14 @@ fn generators_without_showing_values() {
     check_app(
         "configMapGenerator: [{name: a, literals: [a=b]}]\n",
         expect![[r#"
-        app/kustomization.yaml:2: configMapGenerator[0]: v1 ConfigMap "a" in namespace "default" exists already; set behavior to merge or replace, or give the generator another name
-    "#]],
+            app/kustomization.yaml:2: configMapGenerator[0]: v1 ConfigMap "a" in namespace "default" exists already (app/objects.yaml:1); set behavior to merge or replace, or give the generator another name
+        "#]],
     );
     check_app(
         "configMapGenerator: [{name: b, behavior: merge}]\n",
         expect![[r#"
-        app/kustomization.yaml:2: configMapGenerator[0]: v1 ConfigMap "b" in namespace "default" does not exist, so nothing can be merged into it or replaced
-    "#]],
+            app/kustomization.yaml:2: configMapGenerator[0]: v1 ConfigMap "b" in namespace "default" does not exist, so nothing can be merged into it or replaced; there are v1 ConfigMap "a" in namespace "default" (app/objects.yaml:1)
+        "#]],
     );
 }
 

@@ -1,11 +1,11 @@
 //! `namespace`: puts namespaced objects into a namespace, with the fields that must follow.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use crate::error::Fault;
 use crate::fieldspec::{Create, FieldSpec};
-use crate::id::Gvk;
-use crate::object::Resource;
+use crate::id::{Gvk, Id};
+use crate::object::{Origin, Resource};
 use crate::resources::Resources;
 use crate::tree::{Kind, Tree};
 
@@ -32,17 +32,18 @@ pub(crate) fn apply(resources: &mut Resources, namespace: &Namespace, specs: &[F
     if namespace.name.is_empty() {
         return Ok(());
     }
-    let mut ids = HashSet::new();
+    let mut ids: HashMap<Id, Origin> = HashMap::new();
     for resource in resources.iter_mut().filter(|resource| !is_from_helm(resource)) {
         resource.store_previous_name();
         set_namespace(resource, namespace, specs)?;
         let id = resource.id();
-        if ids.contains(&id) {
+        if let Some(first) = ids.get(&id) {
             return Err(Fault::conflict(format!(
-                "two objects would become the same: {id}; give one of them another name, or keep them in two kustomizations"
+                "two objects would become the same: {id}, from {first} and from {}; give one of them another name, or keep them in two kustomizations",
+                resource.origin
             )));
         }
-        ids.insert(id);
+        ids.insert(id, resource.origin.clone());
     }
     Ok(())
 }
@@ -71,8 +72,10 @@ fn set_namespace(resource: &mut Resource, namespace: &Namespace, specs: &[FieldS
         FieldSpec { selector: Gvk::default(), path, create: true }.visit(resource, Create::Scalar, &mut set)?;
     }
     let binds = |kind: &str| matches!(kind, "RoleBinding" | "ClusterRoleBinding");
-    if binds(&gvk.kind) {
-        namespace.set_subjects(&mut resource.tree)?;
+    if binds(&gvk.kind)
+        && let Err(fault) = namespace.set_subjects(&mut resource.tree)
+    {
+        return Err(Fault { message: format!("{}: {}", resource.described(), fault.message), ..fault });
     }
     let core = resource.api_version() == "v1";
     for spec in specs {
