@@ -170,7 +170,10 @@ impl<'a> Accumulator<'a> {
                 return None;
             }
         };
-        let empty = FileFault { line: None, fault: Fault::syntax("the kustomization file is empty") };
+        let empty = FileFault {
+            line: None,
+            fault: Fault::syntax("the kustomization file is empty; it needs at least one field, such as resources"),
+        };
         // Only the first document counts, as in kustomize.
         let document = parse::documents(&bytes, Schema::Yaml11, budget)
             .and_then(|documents| documents.into_iter().next().ok_or(empty));

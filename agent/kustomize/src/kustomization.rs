@@ -4,6 +4,7 @@ pub(crate) mod configuration;
 pub(crate) mod decode;
 pub(crate) mod generator;
 pub(crate) mod replacement;
+mod spelling;
 pub(crate) mod var;
 
 use std::collections::BTreeMap;
@@ -162,7 +163,9 @@ impl Kustomization {
     /// Reads a kustomization file, and says everything that is wrong with it.
     pub(crate) fn decode(node: &Node) -> Result<Self, Vec<Problem>> {
         let mut decoder = Decoder::default();
-        let kustomization = decoder.kustomization(node);
+        let joined = spelling::join(node);
+        let kustomization = decoder.kustomization(joined.as_ref().unwrap_or(node));
+        decoder.problems.sort_by_key(|problem| problem.line);
         if decoder.problems.is_empty() { Ok(kustomization) } else { Err(decoder.problems) }
     }
 }
@@ -253,7 +256,7 @@ impl Decoder {
             "Component" => "kustomize.config.k8s.io/v1alpha1",
             other => {
                 let at = fields.get("kind").copied().unwrap_or(node);
-                self.problem(at, "kind", Fault::syntax(format!("expected Kustomization or Component, found {other}")));
+                self.problem(at, "kind", Fault::syntax(format!("expected Kustomization or Component, found {other}; an object belongs in another file, listed under resources")));
                 return false;
             }
         };
@@ -276,6 +279,14 @@ impl Decoder {
     }
 
     pub(crate) fn patch(&mut self, node: &Node, path: &str) -> Patch {
+        if matches!(node.data, Data::String(_)) {
+            self.problem(
+                node,
+                path,
+                Fault::syntax("expected a map, found a string; write path: before the name of a file"),
+            );
+            return Patch::default();
+        }
         let fields = self.fields(node, path, &["path", "patch", "target", "options"]);
         let options = fields.get("options").map(|node| {
             let path = dotted(path, "options");
@@ -364,7 +375,8 @@ impl Decoder {
                 return None;
             }
             (other, _) => {
-                let fault = Fault::syntax(format!("expected fifo or legacy, found {other:?}"));
+                let found = if other.is_empty() { "nothing".to_owned() } else { format!("{other:?}") };
+                let fault = Fault::syntax(format!("expected fifo or legacy, found {found}"));
                 self.problem(node, "sortOptions.order", fault);
                 return None;
             }

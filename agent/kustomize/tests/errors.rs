@@ -68,8 +68,8 @@ fn syntax() {
     check(
         [("app/kustomization.yaml", "# nothing\n")],
         expect![[r#"
-        app/kustomization.yaml: the kustomization file is empty
-    "#]],
+            app/kustomization.yaml: the kustomization file is empty; it needs at least one field, such as resources
+        "#]],
     );
     check(
         [("app/kustomization.yaml", "kind: Kustomization\n")],
@@ -215,11 +215,11 @@ fn fields() {
     check_app(
         "namePrefix: 5\ncommonLabels: {a: 1, b: yes}\nreplicas: [{name: a, count: '3'}]\npatches: {}\n",
         expect![[r#"
+            app/kustomization.yaml:2: namePrefix: expected a string, found the number 5; put it in quotes
             app/kustomization.yaml:3: commonLabels.a: expected a string, found the number 1; put it in quotes
             app/kustomization.yaml:3: commonLabels.b: expected a string, found true; put it in quotes
-            app/kustomization.yaml:5: patches: expected a list, found a map
-            app/kustomization.yaml:2: namePrefix: expected a string, found the number 5; put it in quotes
             app/kustomization.yaml:4: replicas[0].count: expected a whole number, found a string
+            app/kustomization.yaml:5: patches: expected a list, found a map
         "#]],
     );
     check_app(
@@ -231,8 +231,8 @@ fn fields() {
     check_app(
         "kind: Deployment\n",
         expect![[r#"
-        app/kustomization.yaml:2: kind: expected Kustomization or Component, found Deployment
-    "#]],
+            app/kustomization.yaml:2: kind: expected Kustomization or Component, found Deployment; an object belongs in another file, listed under resources
+        "#]],
     );
     check_app(
         "apiVersion: v1\n",

@@ -17,10 +17,10 @@ pub(crate) fn apply(
     let Some(pattern) = pattern(&image.name, budget)? else { return Ok(()) };
     let mut update = |tree: &mut Tree| update(tree, image, &pattern);
     for resource in resources.iter_mut().filter(|resource| resource.kind() != "CustomResourceDefinition") {
-        let id = resource.id();
         // Both passes run over the same fields, so kustomize adds a tagSuffix twice; that is its bug.
-        in_containers(&mut resource.tree, &mut update)
-            .map_err(|fault| Fault { kind: fault.kind, message: format!("{id}: {}", fault.message) })?;
+        if let Err(fault) = in_containers(&mut resource.tree, &mut update) {
+            return Err(Fault { message: format!("{}: {}", resource.described(), fault.message), ..fault });
+        }
         for spec in specs {
             spec.visit(resource, Create::Nothing, &mut update)?;
         }

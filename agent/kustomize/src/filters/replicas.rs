@@ -4,6 +4,7 @@ use crate::error::Fault;
 use crate::fieldspec::{Create, FieldSpec};
 use crate::id::Id;
 use crate::kustomization::Replica;
+use crate::object::Resource;
 use crate::resources::Resources;
 use crate::tree::Tree;
 
@@ -35,6 +36,10 @@ pub(crate) fn apply(resources: &mut Resources, replica: &Replica, specs: &[Field
             Some((last, [])) => (*last).to_owned(),
             Some((last, others)) => format!("{} or {last}", others.join(", ")),
         };
-        Err(Fault::conflict(format!("no {kinds} is named {:?}", replica.name)))
+        let fits = |resource: &&Resource| specs.iter().any(|spec| spec.applies_to(&resource.gvk()));
+        let names: Vec<String> =
+            resources.iter().filter(fits).take(5).map(|resource| format!("{:?}", resource.name())).collect();
+        let hint = if names.is_empty() { String::new() } else { format!("; there are {}", names.join(", ")) };
+        Err(Fault::conflict(format!("no {kinds} is named {:?}{hint}", replica.name)))
     }
 }

@@ -114,6 +114,9 @@ impl Decoder {
                 None => {
                     let message = match closest(&name, known) {
                         Some(close) => format!("unknown field; is {close} meant?"),
+                        None if known.len() > 20 => {
+                            "unknown field; no field of a kustomization has this name".to_owned()
+                        }
                         None => format!("unknown field; known are {}", known.join(", ")),
                     };
                     self.problem(key, &dotted(path, &name), Fault::syntax(message));
