@@ -33,8 +33,21 @@ impl FieldSpec {
         gvk.is_selected_by(&self.selector)
     }
 
-    /// Calls `set` for each value at the path.
+    /// Calls `set` for each value at the path. What is wrong says where the object is.
     pub(crate) fn visit(
+        &self,
+        resource: &mut Resource,
+        create: Create,
+        set: &mut dyn FnMut(&mut Tree) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.visit_in_place(resource, create, set).map_err(|fault| Fault {
+            kind: fault.kind,
+            message: format!("{}: {}", resource.described(), fault.message),
+        })
+    }
+
+    /// Calls `set` for each value at the path, where the caller says in which object.
+    pub(crate) fn visit_in_place(
         &self,
         resource: &mut Resource,
         create: Create,
@@ -48,10 +61,8 @@ impl FieldSpec {
         }
         let create = if self.create { create } else { Create::Nothing };
         let parts = split(&self.path);
-        visit(&mut resource.tree, &parts, create, set).map_err(|fault| Fault {
-            kind: fault.kind,
-            message: format!("field {:?} of {}: {}", self.path, resource.described(), fault.message),
-        })
+        visit(&mut resource.tree, &parts, create, set)
+            .map_err(|fault| Fault { kind: fault.kind, message: format!("field {:?}: {}", self.path, fault.message) })
     }
 }
 

@@ -72,7 +72,8 @@ fn follow(resource: &mut Resource, references: &[NameReference], candidates: &Ca
             let reference = Reference { referrer: &referrer, spec, target: &target.target, candidates };
             // The spec is chosen by the first kind of the object and applied whatever kind it is now.
             let path = FieldSpec { selector: Gvk::default(), path: spec.path.clone(), create: false };
-            path.visit(resource, Create::Nothing, &mut |tree| reference.set(tree))?;
+            path.visit_in_place(resource, Create::Nothing, &mut |tree| reference.set(tree))
+                .map_err(|fault| Fault { message: format!("{}: {}", resource.id(), fault.message), ..fault })?;
         }
     }
     Ok(())

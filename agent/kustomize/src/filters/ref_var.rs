@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Errors, Fault};
 use crate::fieldspec::{Create, FieldSpec};
 use crate::generate::encode_base64;
 use crate::kustomization::var::PlacedVar;
-use crate::object::{Origin, Resource};
+use crate::object::Resource;
 use crate::resources::Resources;
 use crate::tree::{Kind, Scalar, Tree};
 
@@ -34,11 +34,10 @@ pub(crate) fn apply(
     let values = values(resources, vars)?;
     for resource in resources.iter_mut() {
         for spec in specs {
-            if let Err(Fault { kind, message }) = spec.visit(resource, Create::Nothing, &mut |tree| set(tree, &values))
-            {
-                let Origin { file, line } = resource.origin.clone();
-                return Err(Errors::from(Error { kind, file, line, field: None, bases: Vec::new(), message }));
-            }
+            spec.visit_in_place(resource, Create::Nothing, &mut |tree| set(tree, &values)).map_err(|fault| {
+                let message = format!("{}: {}", resource.id(), fault.message);
+                Errors::from(resource.error(Fault { message, ..fault }))
+            })?;
         }
     }
     Ok(())
