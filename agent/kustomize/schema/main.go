@@ -67,27 +67,44 @@ func main() {
 			fmt.Fprintf(out, "%s %s %s\n", f.name, f.keys, child)
 		}
 	}
-	var kinds, cluster []string
+	var kinds, scopes []string
 	for _, name := range names {
 		for _, meta := range typeMetas(definitions[name]) {
 			if id, found := ids[name]; found {
 				kinds = append(kinds, fmt.Sprintf("kind %s %s %d\n", meta.APIVersion, meta.Kind, id))
 			}
-			if namespaced, found := openapi.IsNamespaceScoped(meta); found && !namespaced {
-				cluster = append(cluster, fmt.Sprintf("cluster %s %s\n", meta.APIVersion, meta.Kind))
-			}
+			scopes = append(scopes, scope(meta)...)
 		}
 	}
-	for _, kind := range []string{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} {
-		// kustomize knows their scope but not their fields, so no definition names them.
-		meta := yaml.TypeMeta{APIVersion: "admissionregistration.k8s.io/v1", Kind: kind}
-		if namespaced, found := openapi.IsNamespaceScoped(meta); found && !namespaced {
-			cluster = append(cluster, fmt.Sprintf("cluster %s %s\n", meta.APIVersion, meta.Kind))
-		}
+	// kustomize knows the scope of these but not their fields, so no definition names them.
+	for _, meta := range []yaml.TypeMeta{
+		{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingAdmissionPolicy"},
+		{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingAdmissionPolicyBinding"},
+		{APIVersion: "v1", Kind: "NodeProxyOptions"},
+		{APIVersion: "v1", Kind: "PodAttachOptions"},
+		{APIVersion: "v1", Kind: "PodExecOptions"},
+		{APIVersion: "v1", Kind: "PodPortForwardOptions"},
+		{APIVersion: "v1", Kind: "PodProxyOptions"},
+		{APIVersion: "v1", Kind: "ServiceProxyOptions"},
+	} {
+		scopes = append(scopes, scope(meta)...)
 	}
 	sort.Strings(kinds)
-	sort.Strings(cluster)
-	fmt.Fprint(out, strings.Join(kinds, ""), strings.Join(cluster, ""))
+	sort.Strings(scopes)
+	fmt.Fprint(out, strings.Join(kinds, ""), strings.Join(scopes, ""))
+}
+
+// scope is the line for the scope of a kind, if that is known.
+func scope(meta yaml.TypeMeta) []string {
+	namespaced, found := openapi.IsNamespaceScoped(meta)
+	switch {
+	case !found:
+		return nil
+	case namespaced:
+		return []string{fmt.Sprintf("namespaced %s %s\n", meta.APIVersion, meta.Kind)}
+	default:
+		return []string{fmt.Sprintf("cluster %s %s\n", meta.APIVersion, meta.Kind)}
+	}
 }
 
 func typeMetas(schema spec.Schema) (metas []yaml.TypeMeta) {

@@ -1,6 +1,7 @@
 //! Works through kustomizations: resources, generators, components, then the transformers, and the bases before the overlay.
 
 mod configuration;
+mod openapi;
 mod patches;
 mod plugins;
 mod resources;
@@ -182,7 +183,10 @@ impl<'a> Accumulator<'a> {
             Err(FileFault { line, fault }) => Err(vec![Problem { line, field: None, fault }]),
         };
         match decoded {
-            Ok(kustomization) => Some(Layer { directory, file, chain, kustomization, from: None }),
+            Ok(kustomization) => {
+                let layer = Layer { directory, file, chain, kustomization, from: None };
+                self.openapi(&layer).map(|()| layer)
+            }
             Err(problems) => {
                 for Problem { line, field, fault } in problems {
                     self.error(chain, &file, line, field, fault);

@@ -65,7 +65,7 @@ pub(crate) fn generate(
         map.insert("immutable".to_owned(), Tree::bool(true));
     }
     let origin = Origin { file: file.to_owned(), line: Some(generator.line) };
-    let mut resource = Resource::new(Tree::Mapping(map), origin);
+    let mut resource = Resource::new(Tree::Mapping(map), origin, &loader.schemas);
     resource.behavior = args.behavior;
     resource.needs_hash = !args.options.disable_name_suffix_hash;
     Ok(resource)

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::schema;
-
 /// Group, version and kind; in a selector, an empty part matches anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Gvk {
@@ -25,11 +23,6 @@ impl Gvk {
     pub(crate) fn is_selected_by(&self, selector: &Gvk) -> bool {
         let fits = |own: &str, wanted: &str| wanted.is_empty() || own == wanted;
         fits(&self.group, &selector.group) && fits(&self.version, &selector.version) && fits(&self.kind, &selector.kind)
-    }
-
-    /// Whether the kind is known to be cluster-scoped; kinds that kustomize does not know count as namespaced.
-    pub(crate) fn is_cluster_scoped(&self) -> bool {
-        schema::is_cluster_scoped(&self.api_version(), &self.kind)
     }
 }
 
@@ -67,8 +60,8 @@ impl fmt::Display for Id {
 }
 
 /// No namespace and `default` are the same to kustomize, and a cluster-scoped object has none whatever it says.
-pub(crate) fn effective_namespace(gvk: &Gvk, namespace: &str) -> String {
-    if gvk.is_cluster_scoped() {
+pub(crate) fn effective_namespace(is_cluster_scoped: bool, namespace: &str) -> String {
+    if is_cluster_scoped {
         CLUSTER.to_owned()
     } else if namespace.is_empty() {
         "default".to_owned()

@@ -28,6 +28,7 @@ pub(crate) struct Kustomization {
     pub(crate) components: Vec<At<String>>,
     pub(crate) configurations: Vec<At<String>>,
     pub(crate) crds: Vec<At<String>>,
+    pub(crate) openapi: Option<At<BTreeMap<String, String>>>,
     pub(crate) generators: Vec<At<Generator>>,
     /// `generators`, `transformers` and `validators`: objects that configure plugins, or the paths of some.
     pub(crate) generator_plugins: Vec<At<String>>,
@@ -157,7 +158,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// What kustomize has and this renderer has not, yet.
-const UNSUPPORTED: &[&str] = &["helmChartInflationGenerator", "helmCharts", "helmGlobals", "openapi"];
+const UNSUPPORTED: &[&str] = &["helmChartInflationGenerator", "helmCharts", "helmGlobals"];
 
 impl Kustomization {
     /// Reads a kustomization file, and says everything that is wrong with it.
@@ -215,6 +216,11 @@ impl Decoder {
             is_component,
             resources,
             components: self.strings(fields.get("components"), "components"),
+            openapi: fields.get("openapi").map(|node| At {
+                line: node.line,
+                field: "openapi".to_owned(),
+                value: self.string_map(node, "openapi"),
+            }),
             crds: self.strings(fields.get("crds"), "crds"),
             configurations: self.strings(fields.get("configurations"), "configurations"),
             generators: self.generators(&fields),

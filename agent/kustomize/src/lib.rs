@@ -72,8 +72,10 @@ pub fn build(fs: &dyn Fs, path: &str, options: &Options) -> Result<Rendered, Err
 fn render(loader: Loader<'_>, directory: &str, url: Option<&str>) -> Result<Rendered, Errors> {
     let mut accumulator = Accumulator::new(&loader);
     let top = accumulator.top(directory, url);
-    let (Some(Top { kustomization, accumulated }), true) = (top, accumulator.errors.is_empty()) else {
-        return Err(Errors(accumulator.errors));
+    let mut errors = accumulator.errors;
+    errors.extend(loader.schemas.fault());
+    let (Some(Top { kustomization, accumulated }), true) = (top, errors.is_empty()) else {
+        return Err(Errors(errors));
     };
     let Accumulated { mut resources, config, vars } = accumulated;
     filters::hash::apply(&mut resources);
@@ -83,6 +85,9 @@ fn render(loader: Loader<'_>, directory: &str, url: Option<&str>) -> Result<Rend
     order::sort(&mut resources, kustomization.sort.as_ref().map(|sort| &sort.value));
     kustomization.build_metadata.label(&mut resources).map_err(|fault| at(directory, fault))?;
     filters::clean_up::apply(&mut resources, &kustomization.build_metadata)?;
+    if let Some(error) = loader.schemas.fault() {
+        return Err(Errors::from(error));
+    }
     let objects = resources
         .into_list()
         .into_iter()

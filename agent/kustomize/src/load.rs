@@ -15,6 +15,7 @@ use crate::fs::{Entry, Fs};
 use crate::options::Options;
 use crate::read_set::{ReadSet, symlink_id};
 use crate::remote::is_remote_file;
+use crate::schema::Schemas;
 use fetched::Mounts;
 
 /// The names that a kustomization file may have.
@@ -31,6 +32,7 @@ pub(crate) struct Loader<'a> {
     fs: &'a dyn Fs,
     fetch: &'a dyn Fetch,
     pub(crate) budget: Budget,
+    pub(crate) schemas: Schemas,
     read: RefCell<ReadSet>,
     mounts: RefCell<Mounts>,
 }
@@ -45,7 +47,14 @@ pub(crate) enum Found {
 
 impl<'a> Loader<'a> {
     pub(crate) fn new(fs: &'a dyn Fs, fetch: &'a dyn Fetch, options: &Options) -> Self {
-        Self { fs, fetch, budget: Budget::new(options), read: RefCell::default(), mounts: RefCell::default() }
+        Self {
+            fs,
+            fetch,
+            budget: Budget::new(options),
+            schemas: Schemas::default(),
+            read: RefCell::default(),
+            mounts: RefCell::default(),
+        }
     }
 
     pub(crate) fn into_read_set(self) -> ReadSet {

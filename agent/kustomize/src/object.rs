@@ -6,6 +6,7 @@ use plumb_yaml::Value;
 
 use crate::error::{Error, Fault};
 use crate::id::{Gvk, Id, effective_namespace};
+use crate::schema::Schemas;
 use crate::shared::Sharing;
 use crate::tree::{Map, Tree};
 
@@ -69,10 +70,12 @@ pub(crate) struct Resource {
     pub(crate) sharing: Sharing,
     /// The names of the vars that take their values from this object.
     pub(crate) vars: Vec<String>,
+    /// What the build knows of kinds.
+    pub(crate) schemas: Schemas,
 }
 
 impl Resource {
-    pub(crate) fn new(tree: Tree, origin: Origin) -> Self {
+    pub(crate) fn new(tree: Tree, origin: Origin, schemas: &Schemas) -> Self {
         Self {
             tree,
             origin,
@@ -83,6 +86,7 @@ impl Resource {
             needs_hash: false,
             sharing: Sharing::default(),
             vars: Vec::new(),
+            schemas: schemas.clone(),
         }
     }
 
@@ -121,10 +125,15 @@ impl Resource {
         Error { kind: fault.kind, file, line, field: None, bases: Vec::new(), message: fault.message }
     }
 
+    /// Whether the kind is known to be cluster-scoped.
+    pub(crate) fn is_cluster_scoped(&self) -> bool {
+        self.schemas.is_cluster_scoped(self.api_version(), self.kind())
+    }
+
     /// The identity that the object has now.
     pub(crate) fn id(&self) -> Id {
         let gvk = self.gvk();
-        let namespace = effective_namespace(&gvk, self.namespace());
+        let namespace = effective_namespace(self.is_cluster_scoped(), self.namespace());
         Id { gvk, name: self.name().to_owned(), namespace }
     }
 

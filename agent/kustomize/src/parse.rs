@@ -7,6 +7,7 @@ use plumb_yaml::{Data, Node, Schema};
 use crate::budget::Budget;
 use crate::error::{ErrorKind, Fault};
 use crate::object::{Origin, Resource};
+use crate::schema::Schemas;
 use crate::tree::Tree;
 
 /// What is wrong with a file, and on which line.
@@ -42,7 +43,12 @@ pub(crate) fn documents(bytes: &[u8], schema: Schema, budget: &Budget) -> Result
 
 /// Reads the objects of a file, or says everything that is wrong with them; a list is replaced by its items, and an empty
 /// document is nothing.
-pub(crate) fn resources(bytes: &[u8], file: &str, budget: &Budget) -> Result<Vec<Resource>, Vec<FileFault>> {
+pub(crate) fn resources(
+    bytes: &[u8],
+    file: &str,
+    schemas: &Schemas,
+    budget: &Budget,
+) -> Result<Vec<Resource>, Vec<FileFault>> {
     let nodes = documents(bytes, Schema::Resource, budget).map_err(|fault| vec![fault])?;
     let mut queue = VecDeque::new();
     let mut faults = Vec::new();
@@ -75,7 +81,7 @@ pub(crate) fn resources(bytes: &[u8], file: &str, budget: &Budget) -> Result<Vec
         if found.len() + queue.len() >= budget.options.max_objects {
             return Err(vec![at(Fault { kind: ErrorKind::Limit, message: too_many(budget) })]);
         }
-        let resource = Resource::new(tree, Origin { file: file.to_owned(), line: Some(node.line) });
+        let resource = Resource::new(tree, Origin { file: file.to_owned(), line: Some(node.line) }, schemas);
         match resource.validate().and_then(|()| items_of_list(&resource.tree)) {
             // kustomize puts the items behind whatever follows in the file.
             Ok(Some(items)) => queue.extend(with_nodes(items, node)),

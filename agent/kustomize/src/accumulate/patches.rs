@@ -39,12 +39,14 @@ impl Accumulator<'_> {
 
     /// An entry of `patchesStrategicMerge` is a patch, or else the path of one.
     pub(super) fn strategic_patch(&mut self, layer: &Layer<'_>, entry: &At<String>) -> Option<Vec<Resource>> {
-        if let Ok(inline) = parse::resources(entry.value.as_bytes(), &layer.file, &self.loader.budget) {
+        if let Ok(inline) =
+            parse::resources(entry.value.as_bytes(), &layer.file, &self.loader.schemas, &self.loader.budget)
+        {
             return Some(inline);
         }
         let read = self.loader.file(layer.directory, &entry.value);
         let (path, bytes) = self.noted(layer, entry, read)?;
-        let patches = parse::resources(&bytes, &path, &self.loader.budget);
+        let patches = parse::resources(&bytes, &path, &self.loader.schemas, &self.loader.budget);
         self.noted_objects(layer, &path, patches)
     }
 
@@ -78,7 +80,7 @@ impl Accumulator<'_> {
             Ok(text) => patch_json6902::parse(text),
             Err(_) => Err(Fault::syntax("the patch is not valid UTF-8")),
         };
-        let loaded = match parse::resources(&text, file, &self.loader.budget) {
+        let loaded = match parse::resources(&text, file, &self.loader.schemas, &self.loader.budget) {
             Ok(patches) => transformer::Patch::Strategic(patches),
             Err(strategic) => match json() {
                 Ok(operations) => transformer::Patch::Json(operations),

@@ -33,8 +33,12 @@ impl Accumulator<'_> {
                         .map(|resource| vec![resource])
                 }
                 Plugin::IamPolicyGenerator(policy) => {
-                    let made =
-                        parse::resources(policy.service_account().as_bytes(), &config.origin.file, &self.loader.budget);
+                    let made = parse::resources(
+                        policy.service_account().as_bytes(),
+                        &config.origin.file,
+                        &self.loader.schemas,
+                        &self.loader.budget,
+                    );
                     made.map_err(|faults| {
                         faults.into_iter().map(|fault| at(&config, ()).problem(fault.fault)).collect()
                     })
@@ -100,7 +104,7 @@ impl Accumulator<'_> {
         let mut accumulated = Accumulated::new(&self.loader.budget);
         let mut paths = Vec::new();
         for entry in entries {
-            match parse::resources(entry.value.as_bytes(), &layer.file, &self.loader.budget) {
+            match parse::resources(entry.value.as_bytes(), &layer.file, &self.loader.schemas, &self.loader.budget) {
                 Ok(mut inline) => {
                     for resource in &mut inline {
                         resource.origin.line = Some(entry.line);
@@ -231,7 +235,7 @@ impl Accumulator<'_> {
             let patches = self.strategic_patch(place, &entry)?;
             entries.push(entry.with(patches));
         }
-        let inline = parse::resources(patches.as_bytes(), &place.file, &self.loader.budget);
+        let inline = parse::resources(patches.as_bytes(), &place.file, &self.loader.schemas, &self.loader.budget);
         let inline = match inline {
             Ok(inline) => inline,
             Err(faults) => {

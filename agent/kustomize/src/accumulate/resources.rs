@@ -85,7 +85,7 @@ impl Accumulator<'_> {
         let path = self.noted(layer, entry, found)?;
         let read = self.loader.file(layer.directory, written);
         let (_, bytes) = self.noted(layer, entry, read)?;
-        let read = parse::resources(&bytes, &path, &self.loader.budget);
+        let read = parse::resources(&bytes, &path, &self.loader.schemas, &self.loader.budget);
         self.noted_objects(layer, &path, read).map(Base::Objects)
     }
 
@@ -93,10 +93,12 @@ impl Accumulator<'_> {
     fn find_remote(&mut self, layer: &Layer<'_>, entry: &At<String>) -> Option<Base> {
         let spec = RepoSpec::parse(&entry.value);
         let fault = match self.loader.remote_file(&entry.value) {
-            Ok((shown, bytes)) => match (parse::resources(&bytes, &shown, &self.loader.budget), &spec) {
-                (Err(_), Some(_)) => format!("{shown} is a file without objects"),
-                (read, _) => return self.noted_objects(layer, &shown, read).map(Base::Objects),
-            },
+            Ok((shown, bytes)) => {
+                match (parse::resources(&bytes, &shown, &self.loader.schemas, &self.loader.budget), &spec) {
+                    (Err(_), Some(_)) => format!("{shown} is a file without objects"),
+                    (read, _) => return self.noted_objects(layer, &shown, read).map(Base::Objects),
+                }
+            }
             Err(error) if error.kind != FetchErrorKind::Disabled && spec.is_some() => Fault::from(error).message,
             Err(error) => {
                 self.problem(layer, entry.problem(error.into()));

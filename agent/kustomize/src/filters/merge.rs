@@ -5,7 +5,7 @@
 
 use crate::budget::Budget;
 use crate::error::Fault;
-use crate::schema::Schema;
+use crate::schema::{Schema, Schemas};
 use crate::tree::{Map, Tree};
 
 /// What a merge makes of an object.
@@ -29,34 +29,41 @@ pub(super) enum Directive {
 const DIRECTIVE: &str = "$patch";
 
 /// Merges a patch into an object.
-pub(crate) fn merge(object: &Tree, patch: &Tree, budget: &Budget) -> Result<Merged, Fault> {
+pub(crate) fn merge(object: &Tree, patch: &Tree, schemas: &Schemas, budget: &Budget) -> Result<Merged, Fault> {
     if patch.get(DIRECTIVE).is_some_and(|directive| directive.text() == "replace") {
         return Ok(Merged::Unchanged);
     }
-    let merged = walk(Some(object.clone()), Some(patch.clone()), None, budget)?;
+    let merged = walk(Some(object.clone()), Some(patch.clone()), None, Build { schemas, budget })?;
     Ok(merged.map_or(Merged::Deleted, Merged::Changed))
+}
+
+/// What a merge needs of its build.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Build<'b> {
+    pub(super) schemas: &'b Schemas,
+    pub(super) budget: &'b Budget,
 }
 
 /// Merges two values, of which either may be missing. Nothing means that the field goes away; a null is one that was written
 /// in the object and stays.
-pub(super) fn walk(
+pub(super) fn walk<'b>(
     object: Option<Tree>,
     patch: Option<Tree>,
-    schema: Option<Schema>,
-    budget: &Budget,
+    schema: Option<Schema<'b>>,
+    build: Build<'b>,
 ) -> Result<Option<Tree>, Fault> {
-    let schema = schema.or_else(|| schema_of(object.as_ref())).or_else(|| schema_of(patch.as_ref()));
+    let schema = schema.or_else(|| build.schema_of(object.as_ref())).or_else(|| build.schema_of(patch.as_ref()));
     let kind = [&object, &patch].into_iter().flatten().find(|tree| !tree.is_null());
     match kind {
         None => {
             // A null that is written out in the object is kept, an empty value is not.
             Ok(object.filter(|null| patch.is_none() && !null.text().is_empty()))
         }
-        Some(Tree::Mapping(_)) => walk_map(into_map(object)?, into_map(patch)?, schema, budget),
+        Some(Tree::Mapping(_)) => walk_map(into_map(object)?, into_map(patch)?, schema, build),
         Some(Tree::Sequence(_)) => {
             let (object, patch) = (into_list(object)?, into_list(patch)?);
             match schema.and_then(Schema::merge_keys) {
-                Some(keys) => super::merge_list::walk(object, patch, keys, schema, budget),
+                Some(keys) => super::merge_list::walk(object, patch, &keys, schema, build),
                 None => match patch {
                     Part::Missing => Ok(object.into_option().map(Tree::Sequence)),
                     patch => Ok(patch.into_option().map(Tree::Sequence)),
@@ -117,17 +124,20 @@ fn different(found: &Tree, expected: &str) -> Fault {
     Fault::conflict(format!("one side of the merge is {expected} and the other is {}", found.describe()))
 }
 
-/// A value that names its own apiVersion and kind brings its schema along, wherever it stands.
-fn schema_of(tree: Option<&Tree>) -> Option<Schema> {
-    let map = tree?.as_mapping()?;
-    Schema::of_kind(map.get("apiVersion")?.text(), map.get("kind")?.text())
+impl<'b> Build<'b> {
+    /// A value that names its own apiVersion and kind brings its schema along, wherever it stands.
+    fn schema_of(self, tree: Option<&Tree>) -> Option<Schema<'b>> {
+        let map = tree?.as_mapping()?;
+        let (api_version, kind) = (map.get("apiVersion")?.text(), map.get("kind")?.text());
+        if api_version.is_empty() || kind.is_empty() { None } else { self.schemas.of_kind(api_version, kind) }
+    }
 }
 
-fn walk_map(
+fn walk_map<'b>(
     object: Part<Map>,
     patch: Part<Map>,
-    schema: Option<Schema>,
-    budget: &Budget,
+    schema: Option<Schema<'b>>,
+    build: Build<'b>,
 ) -> Result<Option<Tree>, Fault> {
     let (mut object, mut patch) = match (object, patch) {
         (Part::There(object), Part::There(patch)) => (object, patch),
@@ -137,13 +147,13 @@ fn walk_map(
             // Of what is only in the patch, kustomize does not mind a directive that it does not know.
             return match take_directive(&mut patch) {
                 Ok(Directive::Delete) => Ok(None),
-                _ => settle_map(patch, schema, budget).map(Some),
+                _ => settle_map(patch, schema, build).map(Some),
             };
         }
     };
     match take_directive(&mut patch)? {
         Directive::Delete => return Ok(None),
-        Directive::Replace => return settle_map(patch, schema, budget).map(Some),
+        Directive::Replace => return settle_map(patch, schema, build).map(Some),
         Directive::Merge => {}
     }
     let mut merged = Map::new();
@@ -152,7 +162,7 @@ fn walk_map(
     for key in keys {
         let schema = schema.and_then(|schema| schema.field(&key));
         let value =
-            walk(object.remove(&key), patch.remove(&key), schema, budget).map_err(|fault| under(&key, &fault))?;
+            walk(object.remove(&key), patch.remove(&key), schema, build).map_err(|fault| under(&key, &fault))?;
         if let Some(value) = value {
             merged.insert(key, value);
         }
@@ -161,27 +171,27 @@ fn walk_map(
 }
 
 /// Cleans a value that comes from the patch alone: nulls go, directives are followed, merged lists lose their duplicates.
-pub(super) fn settle(tree: Tree, schema: Option<Schema>, budget: &Budget) -> Result<Option<Tree>, Fault> {
-    let schema = schema.or_else(|| schema_of(Some(&tree)));
+pub(super) fn settle<'b>(tree: Tree, schema: Option<Schema<'b>>, build: Build<'b>) -> Result<Option<Tree>, Fault> {
+    let schema = schema.or_else(|| build.schema_of(Some(&tree)));
     match tree {
         null @ Tree::Scalar(_) if null.is_null() => Ok(None),
         Tree::Mapping(mut map) => match take_directive(&mut map)? {
             Directive::Delete => Ok(None),
-            Directive::Replace | Directive::Merge => settle_map(map, schema, budget).map(Some),
+            Directive::Replace | Directive::Merge => settle_map(map, schema, build).map(Some),
         },
         Tree::Sequence(items) => match schema.and_then(Schema::merge_keys) {
-            Some(keys) => super::merge_list::settle(items, keys, schema, budget),
+            Some(keys) => super::merge_list::settle(items, &keys, schema, build),
             None => Ok(Some(Tree::Sequence(items))),
         },
         scalar @ Tree::Scalar(_) => Ok(Some(scalar)),
     }
 }
 
-fn settle_map(map: Map, schema: Option<Schema>, budget: &Budget) -> Result<Tree, Fault> {
+fn settle_map<'b>(map: Map, schema: Option<Schema<'b>>, build: Build<'b>) -> Result<Tree, Fault> {
     let mut settled = Map::new();
     for (key, value) in map {
         let schema = schema.and_then(|schema| schema.field(&key));
-        if let Some(value) = settle(value, schema, budget).map_err(|fault| under(&key, &fault))? {
+        if let Some(value) = settle(value, schema, build).map_err(|fault| under(&key, &fault))? {
             settled.insert(key, value);
         }
     }

@@ -1,58 +1,62 @@
 //! The merge of lists by merge keys (`kyaml/yaml/walk/associative_sequence.go`), with all its corners.
 
-use super::merge::{Directive, Part, settle as settle_tree, take_list_directive, walk as walk_tree};
-use crate::budget::Budget;
+use super::merge::{Build, Directive, Part, settle as settle_tree, take_list_directive, walk as walk_tree};
 use crate::error::Fault;
 use crate::schema::Schema;
 use crate::tree::{Map, Tree};
 
 /// Merges the list of a patch into that of an object.
-pub(super) fn walk(
+pub(super) fn walk<'b>(
     object: Part<Vec<Tree>>,
     patch: Part<Vec<Tree>>,
     keys: &[&str],
-    schema: Option<Schema>,
-    budget: &Budget,
+    schema: Option<Schema<'b>>,
+    build: Build<'b>,
 ) -> Result<Option<Tree>, Fault> {
     let elements = schema.and_then(Schema::elements);
     match (object, patch) {
         // A directive in a list that the object has not is no directive to kustomize.
-        (Part::Missing | Part::Null, Part::There(patch)) => merge_with_itself(patch, keys, elements, budget).map(Some),
+        (Part::Missing | Part::Null, Part::There(patch)) => merge_with_itself(patch, keys, elements, build).map(Some),
         (Part::Missing | Part::Null, _) | (Part::There(_), Part::Null) => Ok(None),
-        (Part::There(object), Part::Missing) => merge(object, None, keys, elements, budget).map(Some),
+        (Part::There(object), Part::Missing) => merge(object, None, keys, elements, build).map(Some),
         (Part::There(object), Part::There(mut patch)) => match take_list_directive(&mut patch)? {
             Directive::Delete => Ok(None),
-            Directive::Replace => merge_with_itself(patch, keys, elements, budget).map(Some),
-            Directive::Merge => merge(object, Some(patch), keys, elements, budget).map(Some),
+            Directive::Replace => merge_with_itself(patch, keys, elements, build).map(Some),
+            Directive::Merge => merge(object, Some(patch), keys, elements, build).map(Some),
         },
     }
 }
 
 /// Cleans a list that comes from the patch alone.
-pub(super) fn settle(
+pub(super) fn settle<'b>(
     mut items: Vec<Tree>,
     keys: &[&str],
-    schema: Option<Schema>,
-    budget: &Budget,
+    schema: Option<Schema<'b>>,
+    build: Build<'b>,
 ) -> Result<Option<Tree>, Fault> {
     if take_list_directive(&mut items)? == Directive::Delete {
         return Ok(None);
     }
-    merge_with_itself(items, keys, schema.and_then(Schema::elements), budget).map(Some)
+    merge_with_itself(items, keys, schema.and_then(Schema::elements), build).map(Some)
 }
 
-fn merge_with_itself(items: Vec<Tree>, keys: &[&str], schema: Option<Schema>, budget: &Budget) -> Result<Tree, Fault> {
-    Merge { object: items, patch: Patch::Same, keys, schema, budget }.run()
+fn merge_with_itself<'b>(
+    items: Vec<Tree>,
+    keys: &[&str],
+    schema: Option<Schema<'b>>,
+    build: Build<'b>,
+) -> Result<Tree, Fault> {
+    Merge { object: items, patch: Patch::Same, keys, schema, build }.run()
 }
 
-fn merge(
+fn merge<'b>(
     object: Vec<Tree>,
     patch: Option<Vec<Tree>>,
     keys: &[&str],
-    schema: Option<Schema>,
-    budget: &Budget,
+    schema: Option<Schema<'b>>,
+    build: Build<'b>,
 ) -> Result<Tree, Fault> {
-    Merge { object, patch: patch.map_or(Patch::None, Patch::Other), keys, schema, budget }.run()
+    Merge { object, patch: patch.map_or(Patch::None, Patch::Other), keys, schema, build }.run()
 }
 
 enum Patch {
@@ -66,8 +70,8 @@ struct Merge<'a> {
     object: Vec<Tree>,
     patch: Patch,
     keys: &'a [&'a str],
-    schema: Option<Schema>,
-    budget: &'a Budget,
+    schema: Option<Schema<'a>>,
+    build: Build<'a>,
 }
 
 impl Merge<'_> {
@@ -77,8 +81,8 @@ impl Merge<'_> {
         let keys: Vec<&str> = if scalars { vec![""] } else { self.keys.to_vec() };
         let mut all = self.values(&keys, scalars);
         // Each element is looked for among all others, and moved with them.
-        self.budget.work(all.len().saturating_mul(all.len()).saturating_mul(keys.len()).saturating_mul(4));
-        self.budget.check()?;
+        self.build.budget.work(all.len().saturating_mul(all.len()).saturating_mul(keys.len()).saturating_mul(4));
+        self.build.budget.check()?;
         if keys.len() > 1 {
             fill_in(&mut all);
         }
@@ -126,14 +130,14 @@ impl Merge<'_> {
         let own = at.and_then(|at| self.object.get(at)).cloned();
         let mut own_changes = true;
         let mut value = match &self.patch {
-            Patch::Same => own.map(|own| settle_tree(own, self.schema, self.budget)).transpose()?.flatten(),
-            Patch::None => walk_tree(own, None, self.schema, self.budget)?,
+            Patch::Same => own.map(|own| settle_tree(own, self.schema, self.build)).transpose()?.flatten(),
+            Patch::None => walk_tree(own, None, self.schema, self.build)?,
             Patch::Other(patch) => {
                 let other = find(patch, &lookup_keys, &lookup_values).and_then(|at| patch.get(at)).cloned();
                 // A replaced element is a new one, so that the old one stays in the list of the object and wins later.
                 own_changes =
                     other.as_ref().is_none_or(|other| other.get("$patch").is_none_or(|d| d.text() != "replace"));
-                walk_tree(own, other, self.schema, self.budget)?
+                walk_tree(own, other, self.schema, self.build)?
             }
         };
         let gone = value.as_ref().is_none_or(|value| value.is_null() || value.as_mapping().is_some_and(Map::is_empty));

@@ -67,7 +67,7 @@ fn set_namespace(resource: &mut Resource, namespace: &Namespace, specs: &[FieldS
     let written = resource.tree.get("metadata").and_then(|metadata| metadata.get("namespace"));
     let is_null =
         namespace.unset_only && written.is_some_and(|written| written.is_null() && !written.text().is_empty());
-    if !gvk.is_cluster_scoped() && !is_null {
+    if !resource.is_cluster_scoped() && !is_null {
         let path = "metadata/namespace".to_owned();
         FieldSpec { selector: Gvk::default(), path, create: true }.visit(resource, Create::Scalar, &mut set)?;
     }

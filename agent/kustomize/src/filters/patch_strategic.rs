@@ -96,7 +96,7 @@ fn patch_one(resource: &mut Resource, patch: &Tree, allow: Allow, budget: &Budge
     budget.work((before.values + patch_size.values).saturating_mul(STEPS_OF_A_MERGED_VALUE));
     budget.work(before.text + patch_size.text);
     budget.check()?;
-    let mut tree = match merge(&resource.tree, patch, budget).map_err(located)? {
+    let mut tree = match merge(&resource.tree, patch, &resource.schemas, budget).map_err(located)? {
         Merged::Deleted => return Ok(false),
         Merged::Unchanged => return Ok(true),
         Merged::Changed(tree) if tree.is_empty() => return Ok(false),
