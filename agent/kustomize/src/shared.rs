@@ -50,6 +50,16 @@ pub(crate) fn settle(tree: &mut Tree) {
     }
 }
 
+/// Quotes all scalars of a group, or none.
+pub(crate) fn quote(tree: &mut Tree, group: u32, quoted: bool) {
+    match tree {
+        Tree::Scalar(scalar) if scalar.shared.is_some_and(|shared| shared.group == group) => scalar.quoted = quoted,
+        Tree::Scalar(_) => {}
+        Tree::Sequence(items) => items.iter_mut().for_each(|item| quote(item, group, quoted)),
+        Tree::Mapping(map) => map.values_mut().for_each(|value| quote(value, group, quoted)),
+    }
+}
+
 fn find(tree: &Tree, last: &mut BTreeMap<u32, Scalar>) {
     match tree {
         Tree::Scalar(scalar) => {
@@ -82,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_change_reaches_the_scalars_of_its_group_and_no_others() {
-        let string = |text: &str, group| Tree::shared_string(text, Shared::new(group));
+        let string = |text: &str, group| Tree::shared_string(text, false, Shared::new(group));
         let mut tree = Tree::Sequence(vec![string("a", 0), string("b", 1), string("a", 0), Tree::string("a")]);
         let assign = |tree: &mut Tree, index: usize, text: &str| {
             if let Tree::Sequence(items) = tree {

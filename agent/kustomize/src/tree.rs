@@ -78,8 +78,8 @@ impl Tree {
     }
 
     /// A string that is one with others of its object.
-    pub(crate) fn shared_string(text: impl Into<String>, shared: Shared) -> Self {
-        Self::Scalar(Scalar { shared: Some(shared), ..Scalar::new(text, Kind::String) })
+    pub(crate) fn shared_string(text: impl Into<String>, quoted: bool, shared: Shared) -> Self {
+        Self::Scalar(Scalar { quoted, shared: Some(shared), ..Scalar::new(text, Kind::String) })
     }
 
     pub(crate) fn bool(value: bool) -> Self {
@@ -182,6 +182,11 @@ impl Tree {
 
     pub(crate) fn is_null(&self) -> bool {
         matches!(self, Self::Scalar(Scalar { kind: Kind::Null, .. }))
+    }
+
+    /// Whether it is a scalar in quotes or a block.
+    pub(crate) fn is_quoted(&self) -> bool {
+        matches!(self, Self::Scalar(Scalar { quoted: true, .. }))
     }
 
     pub(crate) fn is_string(&self) -> bool {

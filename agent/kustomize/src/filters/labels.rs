@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use plumb_yaml::{Data, Limits, Node, Schema};
+
 use crate::budget::Budget;
 use crate::error::Fault;
 use crate::fieldspec::config::Config;
@@ -9,7 +11,7 @@ use crate::fieldspec::{Create, FieldSpec, merge_one};
 use crate::id::Gvk;
 use crate::kustomization::{Include, Labels};
 use crate::resources::Resources;
-use crate::shared::Shared;
+use crate::shared::{self, Shared};
 use crate::tree::Tree;
 use crate::unprintable::check_key;
 
@@ -47,40 +49,68 @@ pub(crate) fn set_entries(
         return Ok(());
     }
     let budget = resources.budget().clone();
+    let new: Vec<New<'_>> = entries.iter().map(|(key, value)| New::new(key, value)).collect();
     for resource in resources.iter_mut() {
         let gvk = resource.gvk();
-        let group = resource.sharing.groups;
-        let mut created = vec![0_u32; entries.len()];
+        let mut new = new.clone();
+        for (new, group) in new.iter_mut().zip(resource.sharing.groups..) {
+            new.group = group;
+        }
         for spec in specs.iter().filter(|spec| spec.applies_to(&gvk)) {
-            spec.visit(resource, Create::Mapping, &mut |tree| set_all(tree, entries, group, &mut created, &budget))?;
+            spec.visit(resource, Create::Mapping, &mut |tree| set_all(tree, &mut new, &budget))?;
+        }
+        for new in new.iter().filter(|new| new.created > 0 && new.quoted != new.created_quoted) {
+            shared::quote(&mut resource.tree, new.group, new.quoted);
         }
         resource.sharing.groups += u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        resource.sharing.any |= created.iter().any(|times| *times > 1);
+        resource.sharing.any |= new.iter().any(|new| new.created > 1);
         budget.check()?;
     }
     Ok(())
 }
 
-/// Sets the entries in one map, and counts those that it did not have. What is created for one entry is one scalar.
-fn set_all(
-    tree: &mut Tree,
-    entries: &BTreeMap<String, String>,
+/// The one scalar that kustomize makes for an entry and puts wherever the entry is missing in an object.
+#[derive(Clone)]
+struct New<'a> {
+    key: &'a str,
+    value: &'a str,
+    /// Whether a reader of YAML 1.1 would take the value for something else than a string.
+    looks_different: bool,
     group: u32,
-    created: &mut [u32],
-    budget: &Budget,
-) -> Result<(), Fault> {
+    created: usize,
+    /// Whether it is in quotes, which it takes over from the fields that it is copied to.
+    quoted: bool,
+    created_quoted: bool,
+}
+
+impl<'a> New<'a> {
+    fn new(key: &'a str, value: &'a str) -> Self {
+        let looks_different = !value.is_empty()
+            && !value.contains('\n')
+            && plumb_yaml::parse(value.as_bytes(), Schema::Yaml11, &Limits::default())
+                .is_ok_and(|documents| !matches!(documents.first(), Some(Node { data: Data::String(_), .. })));
+        Self { key, value, looks_different, group: 0, created: 0, quoted: false, created_quoted: false }
+    }
+}
+
+/// Sets the entries in one map.
+fn set_all(tree: &mut Tree, entries: &mut [New<'_>], budget: &Budget) -> Result<(), Fault> {
     match tree {
         Tree::Mapping(map) => {
-            for ((group, created), (key, value)) in (group..).zip(created).zip(entries) {
+            for new in entries {
+                let (key, value) = (new.key, new.value);
                 budget.work(key.len() + value.len());
+                new.quoted |= new.looks_different;
                 if let Some(old) = map.get_mut(key) {
-                    old.assign(Tree::string(value.as_str()));
+                    new.quoted = old.is_quoted();
+                    old.assign(Tree::string(value));
                 } else {
                     check_key(key)?;
                     budget.values(2);
                     budget.text(key.len() + value.len());
-                    map.insert(key.clone(), Tree::shared_string(value.as_str(), Shared::new(group)));
-                    *created += 1;
+                    map.insert(key.to_owned(), Tree::shared_string(value, new.quoted, Shared::new(new.group)));
+                    new.created += 1;
+                    new.created_quoted = new.quoted;
                 }
             }
             Ok(())

@@ -11,6 +11,7 @@ use crate::id::Id;
 use crate::kustomization::replacement::{FieldOptions, Replacement, Source, TargetSelector};
 use crate::object::Resource;
 use crate::resources::Resources;
+use crate::shared::{self, Shared};
 use crate::tree::{Kind, Scalar, Tree};
 
 pub(crate) fn apply(resources: &mut Resources, replacement: &Replacement, budget: &Budget) -> Result<(), Fault> {
@@ -65,7 +66,7 @@ fn from_source(resources: &Resources, source: &Source) -> Result<Tree, Fault> {
     let part = part.ok_or_else(|| {
         Fault::conflict(format!("the source field {path} has no part at index {}", source.options.index))
     })?;
-    Ok(retyped(scalar, part).unwrap_or_else(|| Tree::string(part)))
+    Ok(retyped(scalar, part).map_or_else(|| Tree::string(part), Tree::Scalar))
 }
 
 /// Whether a path leads to all annotations of an object, and so to those that kustomize keeps there.
@@ -168,6 +169,10 @@ impl<'a> Target<'a> {
                 if annotations {
                     resource.read_internal_annotations().map_err(at)?;
                 }
+                // The next path may lead to a scalar that this one has changed.
+                if resource.sharing.any {
+                    shared::settle(&mut resource.tree);
+                }
             }
         }
         Ok(())
@@ -208,9 +213,10 @@ fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool, bud
     match target {
         Tree::Scalar(_) if fresh => *target = Tree::plain(text),
         Tree::Scalar(scalar) => {
-            *target = retyped(scalar, &text).ok_or_else(|| {
+            let new = retyped(scalar, &text).ok_or_else(|| {
                 Fault::conflict(format!("the field is {}, and the new value is not", kind_name(&scalar.kind)))
             })?;
+            *scalar = Scalar { shared: scalar.shared.map(Shared::changed), ..new };
         }
         other => *other = value.clone(),
     }
@@ -218,16 +224,16 @@ fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool, bud
 }
 
 /// A scalar with another text and the same type, if the text can be of that type.
-fn retyped(scalar: &Scalar, text: &str) -> Option<Tree> {
+fn retyped(scalar: &Scalar, text: &str) -> Option<Scalar> {
     if scalar.kind == Kind::String {
-        return Some(Tree::string(text));
+        return Some(Scalar { text: text.to_owned(), shared: None, ..scalar.clone() });
     }
     let Tree::Scalar(new) = Tree::plain(text) else { return None };
     let fits = match (&scalar.kind, &new.kind) {
         (Kind::Number(old), Kind::Number(new)) => old.is_f64() || !new.is_f64(),
         (old, new) => std::mem::discriminant(old) == std::mem::discriminant(new),
     };
-    fits.then_some(Tree::Scalar(new))
+    fits.then_some(new)
 }
 
 fn kind_name(kind: &Kind) -> &'static str {
