@@ -49,7 +49,7 @@ pub(crate) fn set_entries(
         return Ok(());
     }
     let budget = resources.budget().clone();
-    let new: Vec<New<'_>> = entries.iter().map(|(key, value)| New::new(key, value)).collect();
+    let new: Vec<Entry<'_>> = entries.iter().map(|(key, value)| Entry::new(key, value)).collect();
     for resource in resources.iter_mut() {
         let gvk = resource.gvk();
         let mut new = new.clone();
@@ -71,7 +71,7 @@ pub(crate) fn set_entries(
 
 /// The one scalar that kustomize makes for an entry and puts wherever the entry is missing in an object.
 #[derive(Clone)]
-struct New<'a> {
+struct Entry<'a> {
     key: &'a str,
     value: &'a str,
     /// Whether a reader of YAML 1.1 would take the value for something else than a string.
@@ -83,7 +83,7 @@ struct New<'a> {
     created_quoted: bool,
 }
 
-impl<'a> New<'a> {
+impl<'a> Entry<'a> {
     fn new(key: &'a str, value: &'a str) -> Self {
         let looks_different = !value.is_empty()
             && !value.contains('\n')
@@ -94,7 +94,7 @@ impl<'a> New<'a> {
 }
 
 /// Sets the entries in one map.
-fn set_all(tree: &mut Tree, entries: &mut [New<'_>], budget: &Budget) -> Result<(), Fault> {
+fn set_all(tree: &mut Tree, entries: &mut [Entry<'_>], budget: &Budget) -> Result<(), Fault> {
     match tree {
         Tree::Mapping(map) => {
             for new in entries {
