@@ -127,6 +127,37 @@ pub struct Drift {
     /// `Repair` takes the fields back, `Alert` only reports, `Ignore` does neither.
     #[serde(default)]
     pub policy: DriftPolicy,
+    /// Other policies for some objects, or for some of their fields; the first that fits counts. What a horizontal autoscaler scales is
+    /// left to it without a rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub rules: Vec<DriftRule>,
+}
+
+/// A policy for some objects, or for some of their fields. What is left out fits everything.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct DriftRule {
+    /// Kind, or kind and group as in `Deployment.apps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub kind: Option<String>,
+    /// Name of the object; `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub name: Option<String>,
+    /// JSON pointer to a field of the manifest, such as `/spec/replicas`; it fits all that is below. A part `*` stands for any key or
+    /// list item. Others keep the field when the policy is not `Repair`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    #[x_kube(validation = Rule::new("self.startsWith('/')").message("a JSON pointer starts with a slash"))]
+    pub pointer: Option<String>,
+    /// Field manager that wrote the field; `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub manager: Option<String>,
+    /// What happens then.
+    pub policy: DriftPolicy,
 }
 
 /// What happens when somebody else changes an object of the environment.

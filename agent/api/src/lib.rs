@@ -11,8 +11,8 @@ mod repository;
 
 pub use condition::{Reason, condition_type, keep_transition_times, set_condition};
 pub use environment::{
-    DeletionPolicy, Drift, DriftPolicy, DriftRecord, Environment, EnvironmentSpec, EnvironmentStatus, ObjectCounts,
-    Promotion, PromotionRecord, Prune, RevisionRecord,
+    DeletionPolicy, Drift, DriftPolicy, DriftRecord, DriftRule, Environment, EnvironmentSpec, EnvironmentStatus,
+    ObjectCounts, Promotion, PromotionRecord, Prune, RevisionRecord,
 };
 pub use reference::NameReference;
 pub use repository::{Author, Repository, RepositorySpec, RepositoryStatus, Webhook};

@@ -3,6 +3,8 @@
 //! Nothing here reads a clock, a file, a cluster or a repository: what is known comes in, what is to be done goes out.
 
 mod digest;
+mod field_path;
+mod field_rules;
 mod inventory;
 pub mod live;
 mod manifest;
@@ -15,6 +17,8 @@ mod watched;
 mod waves;
 
 pub use digest::Digest;
+pub use field_path::FieldPath;
+pub use field_rules::{DriftPolicy, FieldRule, FieldRules};
 pub use inventory::{Inventory, InventoryError};
 pub use live::{Drift, Live, Observation};
 pub use manifest::{

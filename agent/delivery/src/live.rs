@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{Desired, Digest, ObjectId, ownership, ownership::FieldsEntry};
+use crate::{Desired, Digest, DriftPolicy, FieldPath, FieldRules, ObjectId, ownership, ownership::FieldsEntry};
 
 /// Stands for all fields of an object that is gone.
 pub const DELETED: &str = "<deleted>";
@@ -47,6 +47,10 @@ pub struct Live {
     pub prune: Option<bool>,
     /// Whether it differs from the manifest, and that was told.
     pub drifted: bool,
+    /// What is to be done about that.
+    pub policy: DriftPolicy,
+    /// Fields that others took and may keep: they are left out of what is applied.
+    pub yielded: Vec<FieldPath>,
     /// When the API server last answered a request of ours on it.
     pub answered: Option<Timestamp>,
 }
@@ -60,6 +64,16 @@ pub struct Drift {
     pub fields: Vec<String>,
     /// The field manager that did it, as far as the API server tells.
     pub writer: Option<String>,
+    /// What is to be done about it.
+    pub policy: DriftPolicy,
+}
+
+impl Drift {
+    /// An object that is gone.
+    #[must_use]
+    pub fn deleted(id: &ObjectId, rules: &FieldRules) -> Self {
+        Self { id: id.clone(), fields: vec![DELETED.into()], writer: None, policy: rules.of_object(id) }
+    }
 }
 
 /// Takes in an observation: what to keep, and the drift that it shows.
@@ -70,6 +84,7 @@ pub fn observe(
     previous: Option<&Live>,
     observation: &Observation,
     desired: Option<&Desired>,
+    rules: &FieldRules,
 ) -> Option<(Live, Option<Drift>)> {
     if previous.is_some_and(|previous| previous.resource_version > observation.resource_version) {
         return None;
@@ -87,6 +102,8 @@ pub fn observe(
         applied: observation.applied,
         prune: observation.prune,
         drifted: false,
+        policy: DriftPolicy::default(),
+        yielded: Vec::new(),
         answered: previous.and_then(|previous| previous.answered),
     };
     // Status updates are most of all events, and they leave our entry alone.
@@ -98,32 +115,83 @@ pub fn observe(
     {
         live.agrees_with = previous.agrees_with;
         live.drifted = previous.drifted;
+        live.policy = previous.policy;
+        live.yielded.clone_from(&previous.yielded);
         return Some((live, None));
     }
     let Some(desired) = desired else {
         return Some((live, None));
     };
     if live.terminating {
+        let drift = Drift::deleted(&observation.id, rules);
         live.drifted = true;
-        return Some((live, Some(Drift { id: observation.id.clone(), fields: vec![DELETED.into()], writer: None })));
+        live.policy = drift.policy;
+        return Some((live, Some(drift)));
     }
+    let lost = Lost::of(observation, desired, rules);
+    live.yielded = lost.yielded;
     // Another manifest than the last one applied is a change to come, not a drift.
     if observation.applied.is_some_and(|applied| applied != desired.digest) && ownership.is_some() {
         return Some((live, None));
     }
-    let fields = ownership::missing(&desired.body.value(), &observation.entries);
-    if fields.is_empty() {
+    if lost.to_take_back.is_empty() {
         live.agrees_with = (observation.applied == Some(desired.digest)).then_some(desired.digest);
+    }
+    let fields = [lost.to_tell, lost.to_take_back].concat();
+    // An object that we never applied is not a drift: it is taken over.
+    if fields.is_empty() || ownership.is_none() {
         return Some((live, None));
     }
-    live.drifted = ownership.is_some();
-    // An object that we never applied is not a drift: it is taken over.
-    let drift = ownership.is_some().then(|| Drift {
-        writer: ownership::writer(&observation.entries, &fields).map(|entry| entry.manager.clone()),
-        id: observation.id.clone(),
-        fields,
-    });
-    Some((live, drift))
+    live.drifted = true;
+    live.policy = lost.policy;
+    let drift =
+        Drift { id: observation.id.clone(), fields, writer: lost.writer.map(str::to_owned), policy: lost.policy };
+    Some((live, Some(drift)))
+}
+
+/// The fields of a manifest that others took.
+struct Lost<'o> {
+    /// By a rule, for others to keep.
+    yielded: Vec<FieldPath>,
+    /// Of those the ones that are reported.
+    to_tell: Vec<String>,
+    /// What the policy of the object is for.
+    to_take_back: Vec<String>,
+    /// The strictest policy of all that is not ignored.
+    policy: DriftPolicy,
+    writer: Option<&'o str>,
+}
+
+impl<'o> Lost<'o> {
+    fn of(observation: &'o Observation, desired: &Desired, rules: &FieldRules) -> Self {
+        let body = desired.body.value();
+        let id = &observation.id;
+        let mut lost = Self {
+            yielded: Vec::new(),
+            to_tell: Vec::new(),
+            to_take_back: Vec::new(),
+            policy: DriftPolicy::Ignore,
+            writer: None,
+        };
+        for path in ownership::missing(&body, &observation.entries) {
+            let writer = ownership::writer(&observation.entries, &body, &path);
+            let of_field = rules.of_field(id, &path, writer);
+            let policy = of_field.unwrap_or_else(|| rules.of_object(id));
+            lost.policy = lost.policy.max(policy);
+            if of_field.is_none() || policy == DriftPolicy::Repair {
+                lost.to_take_back.push(path.to_string());
+            } else if policy == DriftPolicy::Alert {
+                lost.to_tell.push(path.to_string());
+            }
+            if policy != DriftPolicy::Ignore || of_field.is_none() {
+                lost.writer = lost.writer.or(writer.map(|writer| writer.manager.as_str()));
+            }
+            if of_field.is_some_and(|policy| policy != DriftPolicy::Repair) {
+                lost.yielded.push(path);
+            }
+        }
+        lost
+    }
 }
 
 /// Takes in that an object is gone: what to remember of it, and the drift if it shall exist.
@@ -134,19 +202,34 @@ pub fn gone(
     previous: Option<&Live>,
     observation: &Observation,
     desired: Option<&Desired>,
+    rules: &FieldRules,
 ) -> Option<(Live, Option<Drift>)> {
     let previous = previous?;
     if previous.uid != observation.uid || previous.resource_version > observation.resource_version {
         return None;
     }
     let desired = desired.filter(|desired| !desired.rules.ignore);
-    let drift = desired.map(|desired| Drift { id: desired.id.clone(), fields: vec![DELETED.into()], writer: None });
-    Some((Live { deleted: true, terminating: false, ownership: None, agrees_with: None, ..previous.clone() }, drift))
+    let drift = desired.map(|desired| Drift::deleted(&desired.id, rules));
+    Some((deleted(previous, drift.as_ref()), drift))
+}
+
+/// What is remembered of an object that is gone.
+pub(crate) fn deleted(live: &Live, drift: Option<&Drift>) -> Live {
+    Live {
+        deleted: true,
+        terminating: false,
+        ownership: None,
+        agrees_with: None,
+        drifted: drift.is_some(),
+        policy: drift.map_or(live.policy, |drift| drift.policy),
+        yielded: Vec::new(),
+        ..live.clone()
+    }
 }
 
 /// Takes in the answer to our own apply: by definition the object agrees with what we sent.
 #[must_use]
-pub fn applied(observation: &Observation, desired: &Desired, now: Timestamp) -> Live {
+pub fn applied(previous: Option<&Live>, observation: &Observation, desired: &Desired, now: Timestamp) -> Live {
     Live {
         uid: observation.uid.clone(),
         resource_version: observation.resource_version,
@@ -157,6 +240,8 @@ pub fn applied(observation: &Observation, desired: &Desired, now: Timestamp) -> 
         applied: Some(desired.digest),
         prune: observation.prune,
         drifted: false,
+        policy: DriftPolicy::default(),
+        yielded: previous.map(|previous| previous.yielded.clone()).unwrap_or_default(),
         answered: Some(now),
     }
 }
@@ -166,7 +251,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Body, Rules, Stage, Wave};
+    use crate::{Body, FieldRule, Rules, Stage, Wave};
 
     fn desired(replicas: u32) -> Desired {
         let id = ObjectId {
@@ -210,65 +295,110 @@ mod tests {
     #[test]
     fn after_a_restart_the_annotation_and_our_fields_prove_that_all_is_well() {
         let desired = desired(2);
-        let (live, drift) = observe(None, &seen(1, &desired, vec![ours()]), Some(&desired)).unwrap();
+        let (live, drift) =
+            observe(None, &seen(1, &desired, vec![ours()]), Some(&desired), &FieldRules::default()).unwrap();
         assert_eq!((live.agrees_with, drift), (Some(desired.digest), None));
     }
 
     #[test]
     fn a_status_update_changes_nothing() {
         let desired = desired(2);
-        let live = applied(&seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
         let status = entry("kube-controller-manager", "Update", json!({"f:status": {}}));
-        let (live, drift) = observe(Some(&live), &seen(2, &desired, vec![ours(), status]), Some(&desired)).unwrap();
+        let (live, drift) =
+            observe(Some(&live), &seen(2, &desired, vec![ours(), status]), Some(&desired), &FieldRules::default())
+                .unwrap();
         assert_eq!((live.agrees_with, drift), (Some(desired.digest), None));
     }
 
     #[test]
     fn a_field_taken_by_another_is_a_drift_with_its_writer() {
         let desired = desired(2);
-        let live = applied(&seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
         let entries =
             vec![entry("plumb", "Apply", json!({})), entry("kubectl", "Update", json!({"f:spec": {"f:replicas": {}}}))];
-        let (live, drift) = observe(Some(&live), &seen(2, &desired, entries), Some(&desired)).unwrap();
+        let (live, drift) =
+            observe(Some(&live), &seen(2, &desired, entries), Some(&desired), &FieldRules::default()).unwrap();
         let drift = drift.unwrap();
         assert_eq!(
             (drift.fields, drift.writer.as_deref(), live.agrees_with),
-            (vec![".spec".to_owned()], Some("kubectl"), None)
+            (vec![".spec.replicas".to_owned()], Some("kubectl"), None)
         );
     }
 
     #[test]
     fn a_drift_that_was_told_is_not_told_again_with_every_status_update() {
         let desired = desired(2);
-        let live = applied(&seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
         let entries = vec![entry("plumb", "Apply", json!({}))];
-        let (live, drift) = observe(Some(&live), &seen(2, &desired, entries.clone()), Some(&desired)).unwrap();
+        let (live, drift) =
+            observe(Some(&live), &seen(2, &desired, entries.clone()), Some(&desired), &FieldRules::default()).unwrap();
         assert!(drift.is_some());
-        let (live, drift) = observe(Some(&live), &seen(3, &desired, entries), Some(&desired)).unwrap();
+        let (live, drift) =
+            observe(Some(&live), &seen(3, &desired, entries), Some(&desired), &FieldRules::default()).unwrap();
         assert_eq!((live.agrees_with, live.drifted, drift), (None, true, None));
     }
 
     #[test]
     fn a_new_manifest_is_a_change_and_no_drift() {
         let (old, new) = (desired(2), desired(3));
-        let (live, drift) = observe(None, &seen(1, &old, vec![ours()]), Some(&new)).unwrap();
+        let (live, drift) = observe(None, &seen(1, &old, vec![ours()]), Some(&new), &FieldRules::default()).unwrap();
         assert_eq!((live.agrees_with, drift), (None, None));
     }
 
     #[test]
     fn an_older_event_is_passed_over() {
         let desired = desired(2);
-        let live = applied(&seen(5, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
-        assert_eq!(observe(Some(&live), &seen(4, &desired, vec![]), Some(&desired)), None);
-        assert_eq!(gone(Some(&live), &seen(4, &desired, vec![]), Some(&desired)), None);
+        let live = applied(None, &seen(5, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        assert_eq!(observe(Some(&live), &seen(4, &desired, vec![]), Some(&desired), &FieldRules::default()), None);
+        assert_eq!(gone(Some(&live), &seen(4, &desired, vec![]), Some(&desired), &FieldRules::default()), None);
     }
 
     #[test]
     fn a_deleted_object_is_a_drift_unless_nobody_wants_it() {
         let desired = desired(2);
-        let live = applied(&seen(5, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
-        let (_, drift) = gone(Some(&live), &seen(6, &desired, vec![]), Some(&desired)).unwrap();
+        let live = applied(None, &seen(5, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let (_, drift) = gone(Some(&live), &seen(6, &desired, vec![]), Some(&desired), &FieldRules::default()).unwrap();
         assert_eq!(drift.unwrap().fields, [DELETED]);
-        assert_eq!(gone(Some(&live), &seen(6, &desired, vec![]), None).unwrap().1, None);
+        assert_eq!(gone(Some(&live), &seen(6, &desired, vec![]), None, &FieldRules::default()).unwrap().1, None);
+    }
+
+    #[test]
+    fn a_field_that_an_autoscaler_took_is_yielded_and_no_drift() {
+        let desired = desired(2);
+        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let mut scaler = entry("kube-controller-manager", "Update", json!({"f:spec": {"f:replicas": {}}}));
+        scaler.subresource = "scale".into();
+        let entries = vec![entry("plumb", "Apply", json!({})), scaler];
+        let rules = FieldRules::default();
+        let (live, drift) = observe(Some(&live), &seen(2, &desired, entries.clone()), Some(&desired), &rules).unwrap();
+        assert_eq!((live.agrees_with, live.drifted, drift), (Some(desired.digest), false, None));
+        assert_eq!(live.yielded.iter().map(ToString::to_string).collect::<Vec<_>>(), [".spec.replicas"]);
+        // It stays so over our own applies and after a restart.
+        assert_eq!(
+            applied(Some(&live), &seen(3, &desired, entries.clone()), &desired, Timestamp::UNIX_EPOCH).yielded,
+            live.yielded
+        );
+        let (after, drift) = observe(None, &seen(3, &desired, entries), Some(&desired), &rules).unwrap();
+        assert_eq!((after.agrees_with, after.yielded, drift), (Some(desired.digest), live.yielded, None));
+    }
+
+    #[test]
+    fn a_field_under_alert_is_told_and_kept_by_its_writer() {
+        let desired = desired(2);
+        let rule = FieldRule {
+            kind: None,
+            name: None,
+            pointer: Some("/spec/replicas".into()),
+            manager: None,
+            policy: DriftPolicy::Alert,
+        };
+        let rules = FieldRules { rules: vec![rule], ..FieldRules::default() };
+        let entries =
+            vec![entry("plumb", "Apply", json!({})), entry("kubectl", "Update", json!({"f:spec": {"f:replicas": {}}}))];
+        let (live, drift) = observe(None, &seen(2, &desired, entries), Some(&desired), &rules).unwrap();
+        assert_eq!((live.agrees_with, live.drifted, live.policy), (Some(desired.digest), true, DriftPolicy::Alert));
+        let drift = drift.unwrap();
+        assert_eq!((drift.policy, drift.writer.as_deref()), (DriftPolicy::Alert, Some("kubectl")));
     }
 }

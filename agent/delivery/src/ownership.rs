@@ -7,7 +7,10 @@
 
 use serde_json::Value;
 
-use crate::Digest;
+use crate::{
+    Digest,
+    field_path::{FieldPath, Step},
+};
 
 /// The field manager under which Plumb applies.
 pub const FIELD_MANAGER: &str = "plumb";
@@ -41,14 +44,15 @@ pub fn fingerprint(entries: &[FieldsEntry]) -> Option<Digest> {
     ours(entries).map(|entry| Digest::of(format!("{}\n{}", entry.time, entry.fields).as_bytes()))
 }
 
-/// The fields of `desired` that we do not own, as paths such as `.spec.replicas`.
+/// The fields of `desired` that we do not own.
 ///
 /// This needs no schema: where the set has children we go down with it, and where it has none all below is owned as a whole.
 #[must_use]
-pub fn missing(desired: &Value, entries: &[FieldsEntry]) -> Vec<String> {
+pub fn missing(desired: &Value, entries: &[FieldsEntry]) -> Vec<FieldPath> {
     let mut missing = Vec::new();
     let nothing = Value::Null;
     let owned = ours(entries).map_or(&nothing, |entry| &entry.fields);
+    let mut path = FieldPath::default();
     if let Value::Object(fields) = desired {
         for (key, value) in fields {
             // What names the object is never in the set.
@@ -56,41 +60,48 @@ pub fn missing(desired: &Value, entries: &[FieldsEntry]) -> Vec<String> {
                 continue;
             }
             if key == "metadata" {
+                path.0.push(Step::Key(key.clone()));
                 for (key, value) in value.as_object().into_iter().flatten() {
                     if !matches!(key.as_str(), "name" | "namespace" | "creationTimestamp" | "generateName") {
-                        walk_key(key, value, owned.get("f:metadata"), ".metadata", &mut missing);
+                        walk_key(key, value, owned.get("f:metadata"), &mut path, &mut missing);
                     }
                 }
+                path.0.pop();
                 continue;
             }
-            walk_key(key, value, Some(owned), "", &mut missing);
+            walk_key(key, value, Some(owned), &mut path, &mut missing);
         }
     }
     missing
 }
 
-/// Who else owns a field that is missing from our set: the last writer of one of `paths`, or else the last writer of the object.
+/// Who else owns a field that is missing from our set: the last writer of it, or else the last writer of the object.
 #[must_use]
-pub fn writer<'a>(entries: &'a [FieldsEntry], paths: &[String]) -> Option<&'a FieldsEntry> {
+pub fn writer<'a>(entries: &'a [FieldsEntry], desired: &Value, path: &FieldPath) -> Option<&'a FieldsEntry> {
     let others = || entries.iter().filter(|entry| entry.manager != FIELD_MANAGER);
-    let owns = |entry: &&FieldsEntry| paths.iter().any(|path| owns_path(&entry.fields, path));
     others()
-        .filter(owns)
+        .filter(|entry| owns(&entry.fields, desired, path))
         .max_by(|a, b| a.time.cmp(&b.time))
         .or_else(|| others().filter(|entry| entry.subresource != "status").max_by(|a, b| a.time.cmp(&b.time)))
 }
 
-fn walk_key(key: &str, value: &Value, owned: Option<&Value>, parent: &str, missing: &mut Vec<String>) {
-    let path = format!("{parent}.{key}");
-    match owned.and_then(|owned| owned.get(format!("f:{key}"))) {
-        Some(owned) => walk(value, owned, &path, missing),
+fn walk_key(key: &str, value: &Value, owned: Option<&Value>, path: &mut FieldPath, missing: &mut Vec<FieldPath>) {
+    path.0.push(Step::Key(key.to_owned()));
+    match (owned.and_then(|owned| owned.get(format!("f:{key}"))), value) {
+        (Some(owned), _) => walk(value, owned, path, missing),
         // A null or an empty collection in a manifest leaves nothing behind that anybody could own.
-        None if is_nothing(value) => {}
-        None => missing.push(path),
+        (None, _) if is_nothing(value) => {}
+        (None, Value::Object(fields)) => {
+            for (key, value) in fields {
+                walk_key(key, value, None, path, missing);
+            }
+        }
+        (None, _) => missing.push(path.clone()),
     }
+    path.0.pop();
 }
 
-fn walk(value: &Value, owned: &Value, path: &str, missing: &mut Vec<String>) {
+fn walk(value: &Value, owned: &Value, path: &mut FieldPath, missing: &mut Vec<FieldPath>) {
     let Some(children) = owned.as_object().filter(|children| children.keys().any(|key| key != ".")) else {
         return;
     };
@@ -101,12 +112,15 @@ fn walk(value: &Value, owned: &Value, path: &str, missing: &mut Vec<String>) {
             }
         }
         Value::Array(items) => {
-            for item in items {
-                let Some((key, owned)) = children.iter().find(|(key, _)| is_item(key, item)) else {
-                    missing.push(format!("{path}[{}]", label(item)));
-                    continue;
-                };
-                walk(item, owned, &format!("{path}[{}]", key.get(2..).unwrap_or_default()), missing);
+            for (index, item) in items.iter().enumerate() {
+                let found = children.iter().find(|(key, _)| is_item(key, item));
+                let label = found.map_or_else(|| label(item), |(key, _)| key.get(2..).unwrap_or_default().to_owned());
+                path.0.push(Step::Item { index, label });
+                match found {
+                    Some((_, owned)) => walk(item, owned, path, missing),
+                    None => missing.push(path.clone()),
+                }
+                path.0.pop();
             }
         }
         _ => {}
@@ -144,32 +158,23 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// Whether a set holds a path as `missing` writes it, or a part of it.
-fn owns_path(fields: &Value, path: &str) -> bool {
+/// Whether a set holds a field of a manifest, or a part of it.
+fn owns(fields: &Value, desired: &Value, path: &FieldPath) -> bool {
     let mut fields = fields;
-    let mut rest = path;
-    while !rest.is_empty() {
+    let mut value = desired;
+    for step in &path.0 {
         let Some(children) = fields.as_object().filter(|children| !children.is_empty()) else {
             return true;
         };
-        // Keys may hold dots, as in annotations, so the longest key of the set that fits goes first.
-        let step = children
-            .iter()
-            .filter_map(|(key, value)| {
-                let step = match key.split_once(':') {
-                    Some(("f", name)) => format!(".{name}"),
-                    Some(("k" | "v", name)) => format!("[{name}]"),
-                    _ => return None,
-                };
-                let rest = rest.strip_prefix(step.as_str())?;
-                (rest.is_empty() || rest.starts_with(['.', '['])).then_some((rest, value))
-            })
-            .min_by_key(|(rest, _)| rest.len());
-        let Some((next, value)) = step else {
-            return false;
+        let next = match step {
+            Step::Key(key) => children.get(&format!("f:{key}")).zip(value.get(key)),
+            Step::Item { index, .. } => value.get(index).and_then(|item| {
+                let child = children.iter().find(|(key, _)| is_item(key, item));
+                child.map(|(_, child)| (child, item))
+            }),
         };
-        rest = next;
-        fields = value;
+        let Some(next) = next else { return false };
+        (fields, value) = next;
     }
     true
 }
@@ -198,6 +203,10 @@ mod tests {
         })
     }
 
+    fn paths(entries: &[FieldsEntry]) -> Vec<String> {
+        missing(&deployment(), entries).iter().map(ToString::to_string).collect()
+    }
+
     fn our_fields() -> Value {
         json!({
             "f:metadata": {"f:labels": {"f:app.kubernetes.io/name": {}}},
@@ -210,7 +219,7 @@ mod tests {
 
     #[test]
     fn all_that_we_applied_is_ours() {
-        assert_eq!(missing(&deployment(), &[entry("plumb", "Apply", "t", our_fields())]), Vec::<String>::new());
+        assert_eq!(paths(&[entry("plumb", "Apply", "t", our_fields())]), Vec::<String>::new());
     }
 
     #[test]
@@ -222,32 +231,41 @@ mod tests {
             entry("kube-controller-manager", "Update", "2026-01-03T00:00:00Z", json!({"f:status": {"f:replicas": {}}})),
             entry("kubectl", "Update", "2026-01-02T00:00:00Z", json!({"f:spec": {"f:replicas": {}}})),
         ];
-        let missing = missing(&deployment(), &entries);
-        assert_eq!(missing, [".spec.replicas"]);
-        assert_eq!(writer(&entries, &missing).map(|entry| entry.manager.as_str()), Some("kubectl"));
+        assert_eq!(paths(&entries), [".spec.replicas"]);
+        let path = missing(&deployment(), &entries).remove(0);
+        assert_eq!(writer(&entries, &deployment(), &path).map(|entry| entry.manager.as_str()), Some("kubectl"));
     }
 
     #[test]
     fn a_list_item_that_is_gone_is_named() {
         let mut fields = our_fields();
         fields["f:spec"]["f:template"]["f:spec"]["f:containers"] = json!({"k:{\"name\":\"other\"}": {".": {}}});
-        assert_eq!(
-            missing(&deployment(), &[entry("plumb", "Apply", "t", fields)]),
-            [".spec.template.spec.containers[name=\"app\"]"]
-        );
+        assert_eq!(paths(&[entry("plumb", "Apply", "t", fields)]), [".spec.template.spec.containers[name=\"app\"]"]);
     }
 
     #[test]
     fn without_an_entry_all_is_missing() {
-        assert_eq!(missing(&deployment(), &[]), [".metadata.labels", ".spec"]);
+        assert_eq!(
+            paths(&[]),
+            [".metadata.labels.app.kubernetes.io/name", ".spec.replicas", ".spec.template.spec.containers"]
+        );
     }
 
     #[test]
-    fn keys_with_dots_are_followed() {
-        let fields = json!({"f:metadata": {"f:annotations": {"f:example.com/a": {}}}});
-        assert!(owns_path(&fields, ".metadata.annotations.example.com/a"));
-        assert!(!owns_path(&fields, ".metadata.annotations.example.com/b"));
-        assert!(!owns_path(&fields, ".spec"));
+    fn the_writer_of_a_list_item_is_found() {
+        let item =
+            json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"app\"}": {"f:image": {}}}}}}});
+        let mut fields = our_fields();
+        let app = "k:{\"name\":\"app\"}";
+        fields["f:spec"]["f:template"]["f:spec"]["f:containers"][app].as_object_mut().unwrap().remove("f:image");
+        let entries = [
+            entry("plumb", "Apply", "1", fields),
+            entry("setter", "Update", "2", item),
+            entry("other", "Update", "3", json!({"f:spec": {"f:paused": {}}})),
+        ];
+        let path = missing(&deployment(), &entries).remove(0);
+        assert_eq!(path.to_string(), ".spec.template.spec.containers[{\"name\":\"app\"}].image");
+        assert_eq!(writer(&entries, &deployment(), &path).map(|entry| entry.manager.as_str()), Some("setter"));
     }
 
     #[test]

@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Desired, GroupKind, Inventory, Live, Manifests, ObjectId, Wave, kept_when_removed};
+use crate::{Desired, DriftPolicy, GroupKind, Inventory, Live, Manifests, ObjectId, Wave, kept_when_removed};
 
 /// What the plan may do, from the Environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Whether drifted objects are put back.
-    pub repair: bool,
     /// Whether objects that left the overlay are deleted.
     pub prune: bool,
     /// Whether an overlay without objects may delete everything.
@@ -113,7 +111,7 @@ pub fn plan(manifests: &Manifests, known: &Known<'_>, policy: Policy) -> Result<
     }
     let mut plan = Plan::default();
     for desired in manifests.objects.values() {
-        plan.add(desired, known, policy);
+        plan.add(desired, known);
     }
     plan.hold_later_waves(manifests, known);
     let wanted = |id: &ObjectId| manifests.objects.contains_key(id) || unready.contains(id);
@@ -150,10 +148,11 @@ pub fn plan(manifests: &Manifests, known: &Known<'_>, policy: Policy) -> Result<
 
 impl Plan {
     /// Puts an object where it belongs.
-    fn add(&mut self, desired: &Desired, known: &Known<'_>, policy: Policy) {
+    fn add(&mut self, desired: &Desired, known: &Known<'_>) {
         let id = &desired.id;
-        let repair = policy.repair && !known.held.contains(id);
-        match known.live.get(id) {
+        let live = known.live.get(id);
+        let repair = live.is_none_or(|live| live.policy == DriftPolicy::Repair) && !known.held.contains(id);
+        match live {
             _ if desired.rules.ignore => {}
             Some(live) if desired.rules.create_only && !live.deleted => {}
             None if desired.rules.create_only && known.foreign.contains(id) => {}
@@ -190,7 +189,7 @@ mod tests {
     use super::*;
     use crate::{Digest, Owner, Scope, prepare};
 
-    const POLICY: Policy = Policy { repair: true, prune: true, allow_empty: false, prune_limit: None };
+    const POLICY: Policy = Policy { prune: true, allow_empty: false, prune_limit: None };
 
     fn manifests(names: &[&str], value: u32) -> Manifests {
         let values: Vec<_> = names
@@ -212,6 +211,8 @@ mod tests {
             applied: Some(digest),
             prune: None,
             drifted: false,
+            policy: DriftPolicy::default(),
+            yielded: Vec::new(),
             answered: None,
         };
         let objects = &manifests.objects;
@@ -283,10 +284,13 @@ mod tests {
         let (inventory, mut live) = running(&one);
         for live in live.values_mut() {
             live.agrees_with = None;
+            live.policy = DriftPolicy::Alert;
         }
-        let alert = Policy { repair: false, ..POLICY };
-        assert_eq!(plan(&one, &known(&inventory, &live), alert).unwrap().tolerated.len(), 1);
-        assert_eq!(plan(&manifests(&["a"], 2), &known(&inventory, &live), alert).unwrap().apply.len(), 1);
+        assert_eq!(plan(&one, &known(&inventory, &live), POLICY).unwrap().tolerated.len(), 1);
+        assert_eq!(plan(&manifests(&["a"], 2), &known(&inventory, &live), POLICY).unwrap().apply.len(), 1);
+        for live in live.values_mut() {
+            live.policy = DriftPolicy::Repair;
+        }
         assert_eq!(plan(&one, &known(&inventory, &live), POLICY).unwrap().apply.len(), 1);
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    Desired, Drift, GroupKind, Live, Manifests, ObjectId, Observation,
+    Body, Desired, Drift, FieldRules, GroupKind, Live, Manifests, ObjectId, Observation,
     health::{self, Health, HealthStatus},
     live,
 };
@@ -57,9 +57,22 @@ pub struct Watched {
     health: BTreeMap<ObjectId, (u64, Health)>,
     kinds: BTreeMap<GroupKind, Watching>,
     foreign: BTreeSet<ObjectId>,
+    rules: FieldRules,
 }
 
 impl Watched {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(rules: FieldRules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
+    /// What happens when somebody else changes an object.
+    #[must_use]
+    pub fn rules(&self) -> &FieldRules {
+        &self.rules
+    }
+
     /// The objects that carry the labels of the environment.
     #[must_use]
     pub fn live(&self) -> &BTreeMap<ObjectId, Live> {
@@ -99,7 +112,7 @@ impl Watched {
             WatchEvent::Seen(seen) => self.seen(&seen, &desired, now).into_iter().collect(),
             WatchEvent::Gone(observation) => {
                 let Some((live, drift)) =
-                    live::gone(self.live.get(&observation.id), &observation, desired(&observation.id))
+                    live::gone(self.live.get(&observation.id), &observation, desired(&observation.id), &self.rules)
                 else {
                     return Vec::new();
                 };
@@ -120,7 +133,7 @@ impl Watched {
         if let Some(Watching::Listing(_, named)) = self.kinds.get_mut(&id.group_kind()) {
             named.insert(id.clone());
         }
-        let (live, drift) = live::observe(self.live.get(&id), &seen.observation, desired(&id))?;
+        let (live, drift) = live::observe(self.live.get(&id), &seen.observation, desired(&id), &self.rules)?;
         if let Some(object) = &seen.object {
             self.health.insert(id.clone(), (live.resource_version, health::assess(object, now)));
         }
@@ -149,10 +162,9 @@ impl Watched {
         let mut drifts = Vec::new();
         for (id, live) in gone {
             let wanted = desired(&id).is_some_and(|desired| !desired.rules.ignore);
-            if wanted {
-                drifts.push(Drift { id: id.clone(), fields: vec![live::DELETED.into()], writer: None });
-            }
-            let live = Live { deleted: true, terminating: false, ownership: None, agrees_with: None, ..live };
+            let drift = wanted.then(|| Drift::deleted(&id, &self.rules));
+            let live = live::deleted(&live, drift.as_ref());
+            drifts.extend(drift);
             self.lost(id, live, wanted);
         }
         drifts
@@ -168,9 +180,25 @@ impl Watched {
         }
     }
 
+    /// A manifest without the fields that others may keep.
+    #[must_use]
+    pub fn yielding(&self, desired: &Desired) -> Desired {
+        let yielded = self.live.get(&desired.id).map(|live| live.yielded.as_slice()).unwrap_or_default();
+        if yielded.is_empty() {
+            return desired.clone();
+        }
+        let mut body = desired.body.value();
+        // The last goes first, so that the places of list items before it stay right.
+        for path in yielded.iter().rev() {
+            path.remove_from(&mut body);
+        }
+        Desired { body: Body::of(&body), ..desired.clone() }
+    }
+
     /// Takes in the answer to an apply of ours.
     pub fn applied(&mut self, observation: &Observation, desired: &Desired, now: Timestamp) {
-        self.live.insert(desired.id.clone(), live::applied(observation, desired, now));
+        let live = live::applied(self.live.get(&desired.id), observation, desired, now);
+        self.live.insert(desired.id.clone(), live);
     }
 
     /// Notes that an object that was to be created only is there already. It lacks our labels, so no watch will say more of it.

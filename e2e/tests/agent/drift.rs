@@ -7,6 +7,7 @@ use e2e::{
 };
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
 use kube::api::{DeleteParams, Patch, PatchParams};
+use plumb_api::Environment;
 use serde_json::json;
 
 async fn with_a_deployment(stage: &Stage) -> Result<String> {
@@ -127,5 +128,59 @@ async fn with_alert_the_object_stays_and_the_condition_tells() -> Result<()> {
     // Another manifest is another word: then the object is written.
     stage.push_config_maps("dev", &["a", "b"], "two").await?;
     stage.has_value("a", "two").await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_autoscaler_keeps_its_replicas_over_a_new_manifest() -> Result<()> {
+    let stage = Stage::new("scaler").await?;
+    stage.environment("dev", json!({})).await?;
+    let revision = with_a_deployment(&stage).await?;
+    stage.ready_at("dev", &revision).await?;
+    // The controller of autoscalers scales in this way, under this name.
+    let scale = json!({"spec": {"replicas": 5}});
+    let scaler = PatchParams { field_manager: Some("kube-controller-manager".into()), ..PatchParams::default() };
+    stage.api::<Deployment>().patch_scale("web", &scaler, &Patch::Merge(&scale)).await?;
+    // What others change meanwhile is repaired, so the replicas have been seen.
+    kubectl(&["label", "deployment/web", "-n", stage.ns(), "--overwrite", "plumb.dev/environment=dev", "app=x"], "")
+        .await?;
+    let deployment = stage.api::<Deployment>().get("web").await?;
+    ensure!(deployment.spec.and_then(|spec| spec.replicas) == Some(5), "it was scaled back");
+    let text = stage.worktree.read("overlays/dev/web.yaml")?;
+    let revision =
+        stage.push("dev: web:2", &[("overlays/dev/web.yaml", Some(&text.replace("web:1", "web:2")))]).await?;
+    stage.ready_at("dev", &revision).await?;
+    ensure!(replicas(&stage).await? == Some(5), "the new manifest scaled it back");
+    ensure!(stage.status("dev").await?.drifts.is_empty(), "{:?}", stage.status("dev").await?.drifts);
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_rule_tells_and_leaves_the_field() -> Result<()> {
+    let stage = Stage::new("fields").await?;
+    let rule = json!({"kind": "ConfigMap", "name": "a*", "pointer": "/data/value", "policy": "Alert"});
+    stage.environment("dev", json!({"drift": {"rules": [rule]}})).await?;
+    let revision = stage.push_config_maps("dev", &["a", "b"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+    for name in ["a", "b"] {
+        let map = format!("configmap/{name}");
+        kubectl(&["patch", &map, "-n", stage.ns(), "--type=merge", "-p", r#"{"data":{"value":"x"}}"#], "").await?;
+    }
+    stage.has_value("b", "one").await?;
+    stage
+        .wait("the drift to be told", async || {
+            let status = stage.status("dev").await?;
+            let drifted = condition(&status.conditions, "Drifted");
+            let told = drifted.is_some_and(|drifted| drifted.status == "True" && drifted.message.contains("/a"));
+            ensure!(told, "{drifted:?}");
+            Ok(())
+        })
+        .await?;
+    stage.has_value("a", "x").await?;
+    // Without the rule the field is taken back.
+    stage.environment("dev", json!({})).await?;
+    let none = json!({"spec": {"drift": {"rules": []}}});
+    stage.api::<Environment>().patch("dev", &PatchParams::default(), &Patch::Merge(&none)).await?;
+    stage.has_value("a", "one").await?;
     stage.end().await
 }

@@ -84,8 +84,8 @@ fn what_is_no_pin() {
     check(
         "revision: [\n",
         expect![[r#"
-        overlays/staging/promoted.yaml, line 1, column 11: unclosed bracket '['
-    "#]],
+            overlays/staging/promoted.yaml, line 1, column 11: this bracket is not closed
+        "#]],
     );
     check(
         "kind: Pin\n",

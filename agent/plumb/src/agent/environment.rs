@@ -52,10 +52,10 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         owner: Owner { namespace: key.namespace.clone(), name: key.name.clone() },
         written: status.clone(),
         status,
+        watched: Watched::new(watching::field_rules(&environment.spec)),
         environment,
         tracked: Tracked::Unknown,
         events_in,
-        watched: Watched::default(),
         target: None,
         inventory: None,
         repairs: Repairs::default(),
@@ -92,6 +92,12 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                     retry = Some(Instant::now() + FIRST_FETCH);
                 }
                 worker.environment = environment;
+                let rules = watching::field_rules(&worker.environment.spec);
+                if rules != *worker.watched.rules() {
+                    // What is known was judged by the old rules, so it is learnt anew.
+                    worker.watched = Watched::new(rules);
+                    (worker.events_in, events) = mpsc::unbounded_channel();
+                }
             }
             changed = head.changed() => {
                 if changed.is_err() {

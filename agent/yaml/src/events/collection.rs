@@ -134,7 +134,7 @@ impl<'t> Events<'t> {
     }
 
     /// Something else than a comma or the end stands in a collection in brackets or braces.
-    fn unclosed<T>(&mut self, message: &'static str, at_end: &'static str) -> Scanned<T> {
+    pub(super) fn unclosed<T>(&mut self, message: &'static str, at_end: &'static str) -> Scanned<T> {
         let token = self.peek()?;
         let is_end = matches!(token.kind, Kind::StreamEnd | Kind::DocumentStart | Kind::DocumentEnd);
         let mark = token.start;

@@ -44,7 +44,7 @@ impl<'t> Events<'t> {
                 self.pop_state();
                 return event(What::Scalar(Cow::Borrowed(""), Style::Plain, properties), None);
             }
-            _ => return Self::fault(content, "there should be a value here"),
+            _ => return self.unclosed("there should be a value here", "this bracket is not closed"),
         };
         self.state = state;
         let is_flow = matches!(what, What::SequenceStart(true, _) | What::MappingStart(true, _));

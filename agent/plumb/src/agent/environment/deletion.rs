@@ -86,7 +86,7 @@ impl Worker {
             foreign: &nothing,
             unhealthy: &nothing,
         };
-        let policy = Policy { repair: false, prune: true, allow_empty: true, prune_limit: None };
+        let policy = Policy { prune: true, allow_empty: true, prune_limit: None };
         let plan = plan(&Manifests::none(), &known, policy).map_err(|error| error.to_string())?;
         let mut problems = Problems::default();
         for (kind, why) in unwatched {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use plumb_api::{DriftPolicy, Reason, RevisionRecord};
+use plumb_api::{Reason, RevisionRecord};
 use plumb_cluster::{Applied, Class};
 use plumb_delivery::{
     Desired, Doomed, GroupKind, Inventory, Known, ObjectId, Plan, PlanError, Policy, Stage, Watching,
@@ -200,7 +200,6 @@ impl Worker {
             let Some(target) = &self.target else { return Ok(()) };
             let spec = &self.environment.spec;
             let policy = Policy {
-                repair: spec.drift.policy == DriftPolicy::Repair,
                 prune: spec.prune.enabled,
                 allow_empty: spec.prune.allow_empty,
                 prune_limit: self.prune_limit(&target.revision),
@@ -371,7 +370,11 @@ impl Worker {
 
     async fn apply_wave(&mut self, ids: &[ObjectId], problems: &mut Problems) {
         let Some(target) = &self.target else { return };
-        let desired: Vec<Desired> = ids.iter().filter_map(|id| target.manifests.objects.get(id)).cloned().collect();
+        let desired: Vec<Desired> = ids
+            .iter()
+            .filter_map(|id| target.manifests.objects.get(id))
+            .map(|desired| self.watched.yielding(desired))
+            .collect();
         let answers: Vec<_> = stream::iter(desired)
             .map(|desired| {
                 let cluster = self.cx.cluster.clone();

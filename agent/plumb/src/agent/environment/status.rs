@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use plumb_api::{
-    DriftPolicy, EnvironmentStatus, ObjectCounts, Reason, condition_type, keep_transition_times, set_condition,
-};
+use plumb_api::{EnvironmentStatus, ObjectCounts, Reason, condition_type, keep_transition_times, set_condition};
 use plumb_delivery::{
-    ObjectId,
+    DriftPolicy,
     health::{HealthStatus, summary},
 };
 use tokio::time::Instant;
@@ -147,22 +145,17 @@ impl Worker {
             return Vec::new();
         };
         let live = self.watched.live();
-        let watched = |id: &&ObjectId| {
-            let rules = target.manifests.objects.get(*id).map(|desired| desired.rules).unwrap_or_default();
-            !rules.ignore && !rules.create_only
-        };
-        let differs = |id: &&ObjectId| watched(id) && live.get(id).is_some_and(|live| live.agrees_with.is_none());
-        match self.environment.spec.drift.policy {
-            DriftPolicy::Alert => target.manifests.objects.keys().filter(differs).map(ToString::to_string).collect(),
-            DriftPolicy::Repair => {
-                let held = self.repairs.held(Timestamp::now());
-                let fought = held.iter().filter(|(id, _)| target.manifests.objects.contains_key(*id) && differs(id));
-                fought
-                    .map(|(id, due)| format!("{id} (somebody changes it again and again; the next repair is at {due})"))
-                    .collect()
+        let held = self.repairs.held(Timestamp::now());
+        let objects = target.manifests.objects.keys();
+        let drifted = objects.filter_map(|id| live.get(id).filter(|live| live.drifted).map(|live| (id, live)));
+        let named = drifted.filter_map(|(id, live)| match (live.policy, held.get(id)) {
+            (DriftPolicy::Alert, _) => Some(id.to_string()),
+            (DriftPolicy::Repair, Some(due)) => {
+                Some(format!("{id} (somebody changes it again and again; the next repair is at {due})"))
             }
-            DriftPolicy::Ignore => Vec::new(),
-        }
+            (DriftPolicy::Repair, None) | (DriftPolicy::Ignore, _) => None,
+        });
+        named.collect()
     }
 }
 

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use plumb_api::{DriftPolicy, DriftRecord};
-use plumb_delivery::{Drift, GroupKind, WatchEvent, Watching};
+use plumb_api::{DriftRecord, EnvironmentSpec};
+use plumb_delivery::{Drift, DriftPolicy, FieldRule, FieldRules, GroupKind, WatchEvent, Watching};
 use tokio::time::Instant;
 
 use super::{Events, Worker};
@@ -27,14 +27,15 @@ impl Worker {
         if drifts.is_empty() {
             return lost;
         }
-        let policy = self.environment.spec.drift.policy;
+        let repair = drifts.iter().any(|drift| drift.policy == DriftPolicy::Repair);
         for drift in drifts {
-            self.report_drift(drift, policy, now).await;
+            self.report_drift(drift, now).await;
         }
-        policy == DriftPolicy::Repair && !self.environment.spec.suspend
+        repair && !self.environment.spec.suspend
     }
 
-    async fn report_drift(&mut self, drift: Drift, policy: DriftPolicy, now: Timestamp) {
+    async fn report_drift(&mut self, drift: Drift, now: Timestamp) {
+        let policy = drift.policy;
         let policy_name = match policy {
             DriftPolicy::Repair => "repair",
             DriftPolicy::Alert => "alert",
@@ -108,4 +109,21 @@ impl Worker {
             })
             .collect()
     }
+}
+
+/// What an Environment says about changes that others make.
+pub(super) fn field_rules(spec: &EnvironmentSpec) -> FieldRules {
+    let policy = |policy: plumb_api::DriftPolicy| match policy {
+        plumb_api::DriftPolicy::Repair => DriftPolicy::Repair,
+        plumb_api::DriftPolicy::Alert => DriftPolicy::Alert,
+        plumb_api::DriftPolicy::Ignore => DriftPolicy::Ignore,
+    };
+    let rules = spec.drift.rules.iter().map(|rule| FieldRule {
+        kind: rule.kind.clone(),
+        name: rule.name.clone(),
+        pointer: rule.pointer.clone(),
+        manager: rule.manager.clone(),
+        policy: policy(rule.policy),
+    });
+    FieldRules { default: policy(spec.drift.policy), rules: rules.collect() }
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, stream};
 use kube::{Api, ResourceExt as _, api::DynamicObject};
-use plumb_api::{DriftPolicy, Environment};
+use plumb_api::Environment;
 use plumb_cluster::Cluster;
 use plumb_delivery::{
-    Desired, ENVIRONMENT_LABEL, GroupKind, Known, Live, ManifestError, Manifests, NAMESPACE_LABEL, ObjectId, Owner,
-    Policy, Scope, plan, prepare, rules,
+    Desired, DriftPolicy, ENVIRONMENT_LABEL, GroupKind, Known, Live, ManifestError, Manifests, NAMESPACE_LABEL,
+    ObjectId, Owner, Policy, Scope, plan, prepare, rules,
 };
 use plumb_kustomize::Rendered;
 use serde_json::Value;
@@ -156,7 +156,6 @@ impl Survey {
         }
         let spec = &environment.spec;
         let policy = Policy {
-            repair: spec.drift.policy == DriftPolicy::Repair,
             prune: spec.prune.enabled,
             allow_empty: spec.prune.allow_empty,
             // What would go is shown, however much it is.
@@ -211,6 +210,8 @@ async fn live(cluster: &Cluster, owner: &Owner, id: &ObjectId) -> Result<Option<
         applied: None,
         prune: object.annotations().get(rules::PRUNE_ANNOTATION).and_then(|value| rules::prune(value)),
         drifted: false,
+        policy: DriftPolicy::default(),
+        yielded: Vec::new(),
         answered: None,
     }))
 }
