@@ -66,8 +66,9 @@ pub(crate) fn generate(
     }
     let origin = Origin { file: file.to_owned(), line: Some(generator.line) };
     let mut resource = Resource::new(Tree::Mapping(map), origin, &loader.schemas);
+    resource.read_internal_annotations().map_err(|fault| vec![generator.problem(fault)])?;
     resource.behavior = args.behavior;
-    resource.needs_hash = !args.options.disable_name_suffix_hash;
+    resource.needs_hash |= !args.options.disable_name_suffix_hash;
     Ok(resource)
 }
 

@@ -7,6 +7,22 @@ use crate::error::Fault;
 use crate::object::{Behavior, PreviousName, Resource};
 use crate::tree::Tree;
 
+/// What is kept there; other annotations with the same prefix are annotations like any other until they are dropped at the end.
+const NAMES: &[&str] = &[
+    "previousNames",
+    "previousNamespaces",
+    "previousKinds",
+    "prefixes",
+    "suffixes",
+    "generatorBehavior",
+    "needsHashSuffix",
+];
+
+/// Whether kustomize keeps what it knows under this name.
+pub(crate) fn is_internal(annotation: &str) -> bool {
+    annotation.strip_prefix(PREFIX).is_some_and(|name| NAMES.contains(&name))
+}
+
 const PREFIX: &str = "internal.config.kubernetes.io/";
 const ANNOTATIONS: &str = "annotations";
 
@@ -60,18 +76,6 @@ impl Resource {
         }
     }
 
-    /// Takes the annotations of kustomize out of the object, whatever has become of them.
-    pub(crate) fn remove_internal_annotations(&mut self) {
-        let Some(metadata) = self.tree.as_mapping_mut().and_then(|map| map.get_mut("metadata")) else { return };
-        let Some(metadata) = metadata.as_mapping_mut() else { return };
-        if let Some(Tree::Mapping(annotations)) = metadata.get_mut(ANNOTATIONS) {
-            annotations.retain(|key, _| !key.starts_with(PREFIX));
-            if annotations.is_empty() {
-                metadata.remove(ANNOTATIONS);
-            }
-        }
-    }
-
     /// Takes the annotations of kustomize out of the object and believes them.
     pub(crate) fn read_internal_annotations(&mut self) -> Result<(), Fault> {
         let list = |name: &str| -> Vec<String> {
@@ -88,7 +92,7 @@ impl Resource {
             Some("merge") => Behavior::Merge,
             Some(_) => Behavior::Unspecified,
         };
-        let needs_hash = !list("needsHashSuffix").is_empty();
+        let needs_hash = list("needsHashSuffix") == ["enabled"];
         if names.len() != namespaces.len() || names.len() != kinds.len() {
             return Err(Fault::conflict(format!("the annotations {PREFIX}previous* are not equally many")));
         }
@@ -99,7 +103,34 @@ impl Resource {
             .map(|((name, namespace), kind)| PreviousName { name, namespace, kind })
             .collect();
         (self.prefixes, self.suffixes, self.behavior, self.needs_hash) = (prefixes, suffixes, behavior, needs_hash);
-        self.remove_internal_annotations();
+        let Some(Tree::Mapping(metadata)) = self.tree.as_mapping_mut().and_then(|map| map.get_mut("metadata")) else {
+            return Ok(());
+        };
+        if let Some(Tree::Mapping(annotations)) = metadata.get_mut(ANNOTATIONS) {
+            annotations.retain(|key, _| !is_internal(key));
+            if annotations.is_empty() {
+                metadata.remove(ANNOTATIONS);
+            }
+        }
         Ok(())
+    }
+
+    /// Believes the annotations of kustomize that somebody wrote into the object, over what is known of it already.
+    pub(crate) fn believe_internal_annotations(&mut self) -> Result<(), Fault> {
+        let written: Vec<(String, Tree)> = {
+            let map =
+                self.tree.get("metadata").and_then(|metadata| metadata.get(ANNOTATIONS)).and_then(Tree::as_mapping);
+            let internal = map.into_iter().flatten().filter(|(key, _)| is_internal(key));
+            internal.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        if written.is_empty() {
+            return Ok(());
+        }
+        self.show_internal_annotations();
+        let annotations = self.metadata_mut().and_then(|metadata| metadata.get_mut(ANNOTATIONS));
+        if let Some(Tree::Mapping(annotations)) = annotations {
+            annotations.extend(written);
+        }
+        self.read_internal_annotations()
     }
 }

@@ -78,7 +78,7 @@ fn render(loader: Loader<'_>, directory: &str, url: Option<&str>) -> Result<Rend
         return Err(Errors(errors));
     };
     let Accumulated { mut resources, config, vars } = accumulated;
-    filters::hash::apply(&mut resources);
+    filters::hash::apply(&mut resources).map_err(|fault| at(directory, fault))?;
     filters::name_reference::apply(&mut resources, &config.name_references)?;
     filters::ref_var::apply(&mut resources, &vars, &config.var_references)?;
     filters::local_config::apply(&mut resources)?;

@@ -86,10 +86,7 @@ impl At<Transformer> {
             Transformer::PatchJson6902 { operations, matcher } => {
                 patch_json6902::apply(resources, matcher, operations, false)
             }
-            Transformer::Hash => {
-                hash::apply(resources);
-                Ok(())
-            }
+            Transformer::Hash => hash::apply(resources),
             Transformer::ValueAdd { value, targets } => value_add::apply(resources, value, targets, budget),
             Transformer::ReplicaCount { replica, specs } => replicas::apply(resources, replica, specs),
             Transformer::ImageTag { image, specs } => images::apply(resources, image, specs, budget),

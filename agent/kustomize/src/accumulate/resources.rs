@@ -41,6 +41,8 @@ impl Accumulator<'_> {
         let added = match self.find_resource(layer, entry) {
             None => return,
             Some(Base::Objects(mut read)) => {
+                let believed = read.iter_mut().try_for_each(Resource::believe_internal_annotations);
+                self.noted(layer, entry, believed);
                 if let Some(from) = &layer.from {
                     let noted = build_metadata::note_file(&mut read, &from.append(&entry.value));
                     self.noted(layer, entry, noted);

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::labels::set_entries;
 use crate::error::Fault;
 use crate::fieldspec::FieldSpec;
+use crate::internal_annotations::is_internal;
+use crate::object::Resource;
 use crate::resources::Resources;
 
 pub(crate) fn apply(
@@ -12,5 +14,9 @@ pub(crate) fn apply(
     annotations: &BTreeMap<String, String>,
     specs: &[FieldSpec],
 ) -> Result<(), Fault> {
-    set_entries(resources, annotations, specs)
+    set_entries(resources, annotations, specs)?;
+    if annotations.keys().any(|key| is_internal(key)) {
+        resources.iter_mut().try_for_each(Resource::believe_internal_annotations)?;
+    }
+    Ok(())
 }

@@ -4,18 +4,27 @@ use plumb_yaml::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::go_json;
+use crate::error::Fault;
 use crate::object::Resource;
 use crate::resources::Resources;
 use crate::tree::Tree;
 
 /// Adds the hash of its content to the name of each generated object that wants one.
-pub(crate) fn apply(resources: &mut Resources) {
+pub(crate) fn apply(resources: &mut Resources) -> Result<(), Fault> {
     for resource in resources.iter_mut().filter(|resource| resource.needs_hash) {
+        if !matches!(resource.kind(), "ConfigMap" | "Secret") {
+            // kustomize hashes what its parser made of the file there, down to lines and comments.
+            return Err(Fault::unsupported(format!(
+                "{}: an annotation asks for a hash, which only a ConfigMap or Secret can have here",
+                resource.id()
+            )));
+        }
         let hash = hash(resource);
         resource.store_previous_name();
         let name = format!("{}-{hash}", resource.name());
         resource.set_name(&name);
     }
+    Ok(())
 }
 
 fn hash(resource: &Resource) -> String {
@@ -52,4 +61,17 @@ fn encode(hex: &str) -> String {
         other => other,
     };
     hex.chars().take(10).map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{ErrorKind, MemoryFs, Options, build};
+
+    #[test]
+    fn other_kinds_have_no_hash() {
+        let object = "apiVersion: v1\nkind: Service\nmetadata:\n  name: s\n  annotations: {internal.config.kubernetes.io/needsHashSuffix: enabled}\n";
+        let fs = MemoryFs::from([("kustomization.yaml", "resources: [s.yaml]\n"), ("s.yaml", object)]);
+        let errors = build(&fs, "", &Options::default()).unwrap_err();
+        assert_eq!(errors.0[0].kind, ErrorKind::Unsupported, "{errors}");
+    }
 }

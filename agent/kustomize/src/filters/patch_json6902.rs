@@ -65,7 +65,9 @@ pub(crate) fn apply(
         }
         resource.tree = Tree::from_value(patched);
         write_numbers_as_go(&mut resource.tree);
-        resource.remove_internal_annotations();
+        // kustomize puts back what it knew, whatever the patch did to it.
+        resource.show_internal_annotations();
+        resource.read_internal_annotations().map_err(at)?;
         let annotations = resource.metadata_strings("annotations");
         let annotations = annotations.map(|(key, text)| (key.to_owned(), Tree::string(text))).collect();
         resource.set_metadata_strings("annotations", annotations);

@@ -15,6 +15,22 @@ pub(crate) struct Allow {
     pub(crate) kind_change: bool,
 }
 
+impl Allow {
+    /// kustomize notes on the patch what it may do, and believes what others note there.
+    fn or_as_annotated(self, patch: &Resource) -> Self {
+        let allowed = |name: &str| {
+            let mut annotations = patch.metadata_strings("annotations");
+            annotations.any(|(key, value)| {
+                value == "enabled" && key.strip_prefix("internal.config.kubernetes.io/") == Some(name)
+            })
+        };
+        Self {
+            name_change: self.name_change || allowed("allowNameChange"),
+            kind_change: self.kind_change || allowed("allowKindChange"),
+        }
+    }
+}
+
 /// Applies a patch to the one object that has, or had, its name.
 pub(crate) fn apply_by_name(resources: &mut Resources, patch: &Resource, allow: Allow) -> Result<(), Fault> {
     let index = resources.find(&patch.original_id())?;
@@ -25,7 +41,7 @@ pub(crate) fn apply_by_name(resources: &mut Resources, patch: &Resource, allow: 
     let mut deleted = false;
     let budget = resources.budget().clone();
     if let Some(resource) = resources.get_mut(index) {
-        deleted = !patch_one(resource, &patch.tree, allow, &budget)?;
+        deleted = !patch_one(resource, &patch, allow, &budget)?;
     }
     if deleted {
         resources.list_mut().remove(index);
@@ -62,7 +78,7 @@ fn apply_to(resources: &mut Resources, selected: Vec<usize>, patch: &Resource, a
         if let Tree::Mapping(map) = &mut patch.tree {
             map.insert("apiVersion".to_owned(), Tree::plain(resource.api_version()));
         }
-        if !patch_one(resource, &patch.tree, allow, &budget)? {
+        if !patch_one(resource, &patch, allow, &budget)? {
             deleted.push(index);
         }
     }
@@ -84,7 +100,9 @@ fn rewrite(patch: &mut Resource, field: &str) {
 const STEPS_OF_A_MERGED_VALUE: usize = 16;
 
 /// Says whether the object is still there.
-fn patch_one(resource: &mut Resource, patch: &Tree, allow: Allow, budget: &Budget) -> Result<bool, Fault> {
+fn patch_one(resource: &mut Resource, patch: &Resource, allow: Allow, budget: &Budget) -> Result<bool, Fault> {
+    let allow = allow.or_as_annotated(patch);
+    let patch = &patch.tree;
     if allow.name_change || allow.kind_change {
         resource.store_previous_name();
     }
@@ -124,6 +142,7 @@ fn patch_one(resource: &mut Resource, patch: &Tree, allow: Allow, budget: &Budge
     if drops_annotations(patch) {
         resource.forget();
     }
+    resource.believe_internal_annotations()?;
     Ok(true)
 }
 
