@@ -1,6 +1,7 @@
 //! Works through kustomizations: resources, generators, components, then the transformers, and the bases before the overlay.
 
 mod configuration;
+mod helm;
 mod openapi;
 mod patches;
 mod plugins;
@@ -45,6 +46,8 @@ struct Layer<'l> {
     /// The directories of this and of all kustomizations around it, outermost first.
     chain: &'l [String],
     kustomization: Kustomization,
+    /// The namespace that the kustomizations around give to helm.
+    helm_namespace: String,
     /// Where the kustomization is, when that is to be noted.
     from: Option<Provenance>,
 }
@@ -184,7 +187,7 @@ impl<'a> Accumulator<'a> {
         };
         match decoded {
             Ok(kustomization) => {
-                let layer = Layer { directory, file, chain, kustomization, from: None };
+                let layer = Layer { directory, file, chain, kustomization, helm_namespace: String::new(), from: None };
                 self.openapi(&layer).map(|()| layer)
             }
             Err(problems) => {
@@ -223,6 +226,7 @@ impl<'a> Accumulator<'a> {
                 Err(problems) => problems.into_iter().for_each(|problem| self.problem(layer, problem)),
             }
         }
+        self.helm_charts(layer, &mut accumulated);
         self.plugin_generators(layer, &mut accumulated);
         for entry in &layer.kustomization.components {
             accumulated = self.component(layer, entry, accumulated)?;

@@ -57,20 +57,28 @@ pub trait Fetch {
     /// [`FetchError::status`] for an answer other than a success; the renderer then decides whether it tries git.
     fn file(&self, url: &str) -> Result<Arc<[u8]>, FetchError>;
 
+    /// Whether helm runs here at all, which is asked before anything else is done for a chart.
+    ///
+    /// # Errors
+    /// [`FetchError::disabled`] if not. Unless this is implemented, always.
+    fn helm_enabled(&self) -> Result<(), FetchError> {
+        Err(FetchError::disabled(NO_HELM))
+    }
+
     /// A helm chart from a repository of charts, as `helm pull --untar` unpacks it.
     ///
     /// # Errors
-    /// When there is no such chart, or when it can not be reached. Unless it is implemented, this refuses.
+    /// When there is no such chart, or when it can not be reached.
     fn chart(&self, request: &ChartRequest) -> Result<Chart, FetchError> {
-        Err(FetchError::disabled(format!("the helm chart {} is not pulled here", request.name)))
+        Err(FetchError::disabled(format!("charts such as {} are not pulled here", request.name)))
     }
 
     /// What `helm template` prints for a chart.
     ///
     /// # Errors
-    /// When helm fails. Unless it is implemented, this refuses.
+    /// When helm fails.
     fn helm(&self, request: &HelmRequest) -> Result<Vec<u8>, FetchError> {
-        Err(FetchError::disabled(format!("helm does not run here, and the chart {} needs it", request.name)))
+        Err(FetchError::disabled(format!("charts such as {} are not rendered here", request.name)))
     }
 }
 
@@ -114,11 +122,11 @@ impl fmt::Debug for Repository {
 }
 
 /// Which chart of which repository of charts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct ChartRequest {
     /// The name of the chart.
     pub name: String,
-    /// The URL of the repository; `oci://…` for a registry.
+    /// The URL of the repository; `oci://…` for a registry. It may hold credentials, which `Debug` does not show.
     pub repo: String,
     /// The version, or the newest one when empty.
     pub version: String,
@@ -126,6 +134,18 @@ pub struct ChartRequest {
     pub devel: bool,
     /// `HELM_CONFIG_HOME` as the kustomization has it; empty for a temporary one.
     pub config_home: String,
+}
+
+impl fmt::Debug for ChartRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChartRequest")
+            .field("name", &self.name)
+            .field("repo", &crate::remote::shown(&self.repo))
+            .field("version", &self.version)
+            .field("devel", &self.devel)
+            .field("config_home", &self.config_home)
+            .finish()
+    }
 }
 
 /// The files of a helm chart.
@@ -228,14 +248,7 @@ impl Fetch for Nothing {
     fn file(&self, _: &str) -> Result<Arc<[u8]>, FetchError> {
         Err(FetchError::disabled(NOTHING))
     }
-
-    fn helm(&self, _: &HelmRequest) -> Result<Vec<u8>, FetchError> {
-        Err(FetchError::disabled(
-            "helm does not run here; put what `helm template` prints into the repository and list it under resources",
-        ))
-    }
-
-    fn chart(&self, _: &ChartRequest) -> Result<Chart, FetchError> {
-        self.helm(&HelmRequest::default()).map(|_| Chart::default())
-    }
 }
+
+const NO_HELM: &str =
+    "helm does not run here; put what `helm template` prints into the repository and list it under resources";

@@ -30,6 +30,14 @@ pub trait Fs {
             Entry::Missing => Identity::Missing,
         })
     }
+
+    /// The names in the directory at `path`, which is one. Only helm charts need this.
+    ///
+    /// # Errors
+    /// When the tree can not be read. Unless it is implemented, always.
+    fn list(&self, path: &str) -> Result<Vec<String>, FsError> {
+        Err(FsError { path: path.to_owned(), message: "the names in a directory are not known here".to_owned() })
+    }
 }
 
 /// What [`Fs::identify`] finds: the ids of an [`Entry`] alone.
@@ -161,6 +169,14 @@ impl Fs for MemoryFs {
             }
         };
         Ok(entry)
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, FsError> {
+        let below = if path.is_empty() { String::new() } else { format!("{path}/") };
+        let inside = self.files.range(below.clone()..).map_while(|(name, _)| name.strip_prefix(&below));
+        let mut names: Vec<String> = inside.filter_map(|rest| rest.split('/').next().map(str::to_owned)).collect();
+        names.dedup();
+        Ok(names)
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod configuration;
 pub(crate) mod decode;
 pub(crate) mod generator;
+pub(crate) mod helm;
 pub(crate) mod replacement;
 mod spelling;
 pub(crate) mod var;
@@ -17,6 +18,7 @@ use crate::fieldspec::FieldSpec;
 use crate::id::Gvk;
 use decode::{At, Decoder, Problem, dotted};
 use generator::Generator;
+use helm::HelmChart;
 use replacement::ReplacementEntry;
 use var::Var;
 
@@ -30,6 +32,7 @@ pub(crate) struct Kustomization {
     pub(crate) crds: Vec<At<String>>,
     pub(crate) openapi: Option<At<BTreeMap<String, String>>>,
     pub(crate) generators: Vec<At<Generator>>,
+    pub(crate) helm_charts: Vec<At<HelmChart>>,
     /// `generators`, `transformers` and `validators`: objects that configure plugins, or the paths of some.
     pub(crate) generator_plugins: Vec<At<String>>,
     pub(crate) transformer_plugins: Vec<At<String>>,
@@ -157,9 +160,6 @@ const FIELDS: &[&str] = &[
     "vars",
 ];
 
-/// What kustomize has and this renderer has not, yet.
-const UNSUPPORTED: &[&str] = &["helmChartInflationGenerator", "helmCharts", "helmGlobals"];
-
 impl Kustomization {
     /// Reads a kustomization file, and says everything that is wrong with it.
     pub(crate) fn decode(node: &Node) -> Result<Self, Vec<Problem>> {
@@ -174,11 +174,6 @@ impl Kustomization {
 impl Decoder {
     fn kustomization(&mut self, node: &Node) -> Kustomization {
         let fields = self.fields(node, "", FIELDS);
-        for name in UNSUPPORTED {
-            if let Some(node) = fields.get(name).filter(|node| !is_empty(node)) {
-                self.problem(node, name, Fault::unsupported(format!("the field {name} is not supported yet")));
-            }
-        }
         let is_component = self.type_meta(node, &fields);
         // Everything but the type says something; a list without entries is enough, an empty text is not.
         let says = |(name, node): (&&str, &&Node)| match &node.data {
@@ -224,6 +219,7 @@ impl Decoder {
             crds: self.strings(fields.get("crds"), "crds"),
             configurations: self.strings(fields.get("configurations"), "configurations"),
             generators: self.generators(&fields),
+            helm_charts: self.helm_charts(&fields),
             generator_plugins: self.strings(fields.get("generators"), "generators"),
             transformer_plugins: self.strings(fields.get("transformers"), "transformers"),
             validators: self.strings(fields.get("validators"), "validators"),
@@ -388,15 +384,5 @@ impl Decoder {
             }
         };
         Some(At { line: node.line, field: "sortOptions".to_owned(), value })
-    }
-}
-
-fn is_empty(node: &Node) -> bool {
-    match &node.data {
-        Data::Null => true,
-        Data::String(text) => text.is_empty(),
-        Data::Sequence(items) => items.is_empty(),
-        Data::Mapping(entries) => entries.is_empty(),
-        Data::Bool(_) | Data::Number(_) => false,
     }
 }

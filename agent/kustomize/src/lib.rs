@@ -10,6 +10,7 @@ mod fieldspec;
 mod filters;
 mod fs;
 mod generate;
+mod helm;
 mod id;
 mod internal_annotations;
 mod kustomization;

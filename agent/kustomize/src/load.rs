@@ -3,6 +3,7 @@
 //! The paths of a fetched repository begin with its URL and `//`, as `https://git.example.com/shop?ref=v1//base`; no path of the
 //! tree that is rendered holds two slashes in a row.
 
+mod chart;
 mod fetched;
 
 use std::cell::RefCell;

@@ -13,6 +13,7 @@ use crate::filters::namespace::Namespace;
 use crate::filters::value_add;
 use crate::kustomization::decode::At;
 use crate::kustomization::generator::Generator;
+use crate::kustomization::helm::HelmChart;
 use crate::kustomization::replacement::ReplacementEntry;
 use crate::kustomization::{Image, Patch, Replica};
 use crate::object::Resource;
@@ -27,7 +28,7 @@ pub(crate) enum Plugin {
     /// `ConfigMapGenerator` or `SecretGenerator`.
     Generator(Box<Generator>),
     Hash,
-    HelmChartInflationGenerator,
+    HelmChartInflationGenerator(Box<HelmChart>),
     IamPolicyGenerator(IamPolicy),
     ImageTag {
         image: Image,
@@ -77,7 +78,7 @@ pub(crate) struct IamPolicy {
 
 impl Plugin {
     pub(crate) fn is_generator(&self) -> bool {
-        matches!(self, Self::Generator(_) | Self::HelmChartInflationGenerator | Self::IamPolicyGenerator(_))
+        matches!(self, Self::Generator(_) | Self::HelmChartInflationGenerator(_) | Self::IamPolicyGenerator(_))
     }
 }
 

@@ -225,7 +225,7 @@ fn fields() {
     check_app(
         "resources: []\nhelmCharts: [{name: a}]\n",
         expect![[r#"
-            app/kustomization.yaml:3: helmCharts: the field helmCharts is not supported yet
+            app/kustomization.yaml:3: helmCharts[0]: can not fetch the output of helm for the chart a: helm does not run here; put what `helm template` prints into the repository and list it under resources
         "#]],
     );
     check_app(

@@ -8,6 +8,7 @@ use crate::error::{ErrorKind, Fault};
 use crate::filters::name_affix::Affix;
 use crate::filters::patch_strategic::Allow;
 use crate::generate::generate;
+use crate::helm::inflate;
 use crate::kustomization::Kustomization;
 use crate::kustomization::decode::{At, Problem};
 use crate::object::{Origin, Resource};
@@ -43,9 +44,9 @@ impl Accumulator<'_> {
                         faults.into_iter().map(|fault| at(&config, ()).problem(fault.fault)).collect()
                     })
                 }
-                Plugin::HelmChartInflationGenerator => {
-                    let fault = Fault::unsupported("charts are not supported yet; commit what helm template prints");
-                    Err(vec![at(&config, ()).problem(fault)])
+                Plugin::HelmChartInflationGenerator(chart) => {
+                    inflate(self.loader, layer.directory, &config.origin.file, &chart)
+                        .map_err(|fault| vec![at(&config, ()).problem(fault)])
                 }
                 _ => Err(vec![at(&config, ()).problem(Fault::syntax("this plugin is not a generator"))]),
             };
@@ -83,6 +84,7 @@ impl Accumulator<'_> {
                 chain: layer.chain,
                 kustomization: Kustomization::default(),
                 from: None,
+                helm_namespace: String::new(),
             };
             let by = build_metadata::of_plugin(&config);
             let Some(by) = self.noted(&place, &at(&config, ()), by) else { continue };
@@ -217,7 +219,9 @@ impl Accumulator<'_> {
                 }
                 Transformer::ValueAdd { value, targets }
             }
-            Plugin::Generator(_) | Plugin::HelmChartInflationGenerator | Plugin::IamPolicyGenerator(_) => return None,
+            Plugin::Generator(_) | Plugin::HelmChartInflationGenerator(_) | Plugin::IamPolicyGenerator(_) => {
+                return None;
+            }
         };
         Some(vec![transformer])
     }

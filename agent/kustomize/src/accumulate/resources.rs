@@ -164,6 +164,7 @@ impl Accumulator<'_> {
         let chain: Vec<String> = layer.chain.iter().cloned().chain([directory.to_owned()]).collect();
         let mut below = self.read(directory, &chain)?;
         below.from = layer.from.as_ref().map(|from| from.append(&entry.value));
+        layer.namespace_for_helm().clone_into(&mut below.helm_namespace);
         if below.kustomization.is_component != is_component {
             let message = if is_component {
                 format!("{} must have kind: Component to be used under components", below.file)

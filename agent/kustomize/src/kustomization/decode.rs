@@ -126,6 +126,13 @@ impl Decoder {
         fields
     }
 
+    /// Checks that a node is a mapping, whatever is in it.
+    pub(crate) fn mapping(&mut self, node: &Node, path: &str) {
+        if !matches!(node.data, Data::Mapping(_) | Data::Null) {
+            self.wrong_type(node, path, "a map");
+        }
+    }
+
     pub(crate) fn string(&mut self, node: &Node, field: &str) -> String {
         match &node.data {
             Data::String(text) => {
@@ -258,7 +265,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// Keys become strings, as in kustomize: an unquoted `n` is the key `false`.
-fn key_text(key: &Node) -> String {
+pub(crate) fn key_text(key: &Node) -> String {
     match &key.data {
         Data::String(text) => text.clone(),
         Data::Bool(value) => value.to_string(),

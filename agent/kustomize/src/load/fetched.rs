@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Found, Loader, split_tree};
+use super::{Found, Loader, is_below, split_tree};
 use crate::error::{ErrorKind, Fault};
 use crate::fetch::{FetchError, FetchErrorKind, RepositoryRequest};
 use crate::fs::Fs;
@@ -17,14 +17,25 @@ pub(super) struct Mounts {
     repositories: BTreeMap<(String, String, bool), String>,
     /// The tree behind each root.
     trees: BTreeMap<String, Arc<dyn Fs>>,
+    /// Charts that were pulled, by the directory that they fill in any of the trees.
+    charts: BTreeMap<String, Arc<dyn Fs>>,
 }
 
 impl Mounts {
     /// The tree that a path is in, and the path in it; nothing for the tree that is rendered.
     pub(super) fn tree_of<'p>(&self, path: &'p str) -> Option<(&dyn Fs, &'p str)> {
+        if let Some((directory, chart)) = self.charts.iter().find(|(directory, _)| is_below(path, directory)) {
+            let inside = path.get(directory.len()..).unwrap_or_default();
+            return Some((chart.as_ref(), inside.trim_start_matches('/')));
+        }
         let (root, inside) = split_tree(path);
         let tree = self.trees.get(root)?;
         Some((tree.as_ref(), inside))
+    }
+
+    /// Puts a chart that was pulled into a directory.
+    pub(super) fn add_chart(&mut self, directory: &str, chart: Arc<dyn Fs>) {
+        self.charts.insert(directory.to_owned(), chart);
     }
 
     fn add(&mut self, request: &RepositoryRequest, tree: Arc<dyn Fs>) -> String {
@@ -53,7 +64,7 @@ pub(crate) struct FetchFault {
 }
 
 impl FetchFault {
-    fn new(what: &str, url: &str, error: &FetchError) -> Self {
+    pub(super) fn new(what: &str, url: &str, error: &FetchError) -> Self {
         Self { kind: error.kind, message: format!("can not fetch the {what} {}: {}", shown(url), error.message) }
     }
 }

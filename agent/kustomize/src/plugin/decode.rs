@@ -120,7 +120,7 @@ impl Decoder {
             }
             "ConfigMapGenerator" | "SecretGenerator" => self.generator_plugin(node, kind == "SecretGenerator"),
             "IAMPolicyGenerator" => Plugin::IamPolicyGenerator(self.embedded(|decoder| decoder.iam_policy(node))),
-            "HelmChartInflationGenerator" => Plugin::HelmChartInflationGenerator,
+            "HelmChartInflationGenerator" => Plugin::HelmChartInflationGenerator(Box::new(self.helm_plugin(node))),
             "SortOrderTransformer" => {
                 let message = "objects can be sorted by the kustomization at the top only; use its sortOptions";
                 self.problem(node, "", Fault::syntax(message));

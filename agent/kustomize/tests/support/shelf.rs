@@ -1,16 +1,20 @@
-//! Repositories and files to fetch, in memory.
+//! Repositories, files and charts to fetch, in memory.
+
+#![allow(dead_code, reason = "each test needs a part of it")]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plumb_kustomize::{Fetch, FetchError, MemoryFs, Repository, RepositoryRequest};
+use plumb_kustomize::{Chart, ChartRequest, Fetch, FetchError, HelmRequest, MemoryFs, Repository, RepositoryRequest};
 
 /// What can be fetched, and a list of what was.
 #[derive(Default)]
 pub(crate) struct Shelf {
     repositories: BTreeMap<(String, String), (MemoryFs, String)>,
     files: BTreeMap<String, String>,
+    charts: BTreeMap<String, Chart>,
+    printed: String,
     asked: RefCell<Vec<String>>,
 }
 
@@ -37,6 +41,19 @@ impl Shelf {
         self
     }
 
+    /// A chart that can be pulled.
+    pub(crate) fn chart<const N: usize>(mut self, name: &str, files: [(&str, &str); N]) -> Self {
+        let files = files.into_iter().map(|(path, content)| (path.to_owned(), Arc::from(content.as_bytes())));
+        self.charts.insert(name.to_owned(), Chart { files: files.collect() });
+        self
+    }
+
+    /// What helm prints for any chart.
+    pub(crate) fn prints(mut self, printed: &str) -> Self {
+        printed.clone_into(&mut self.printed);
+        self
+    }
+
     /// What was asked for since the last time, in order.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.take()
@@ -58,5 +75,22 @@ impl Fetch for Shelf {
             return Err(FetchError::unreachable("nobody answers"));
         }
         self.files.get(url).map(|content| Arc::from(content.as_bytes())).ok_or_else(|| FetchError::status(404))
+    }
+
+    fn helm_enabled(&self) -> Result<(), FetchError> {
+        Ok(())
+    }
+
+    fn chart(&self, request: &ChartRequest) -> Result<Chart, FetchError> {
+        self.asked.borrow_mut().push(format!("{request:?}"));
+        self.charts.get(&request.name).cloned().ok_or_else(|| FetchError::refused("no such chart"))
+    }
+
+    fn helm(&self, request: &HelmRequest) -> Result<Vec<u8>, FetchError> {
+        let values: Vec<_> = request.values.iter().map(|values| String::from_utf8_lossy(values)).collect();
+        let files: Vec<_> = request.chart.files.keys().map(String::as_str).collect();
+        let flags = HelmRequest { chart: Chart::default(), values: Vec::new(), ..request.clone() };
+        self.asked.borrow_mut().push(format!("{flags:?}\nfiles: {}\n{}", files.join(" "), values.join("---\n")));
+        Ok(self.printed.clone().into_bytes())
     }
 }
