@@ -1,17 +1,20 @@
-//! Replacements inside JSON that is the text of a field, such as a key of a `ConfigMap`.
+//! Replacements inside YAML or JSON that is the text of a field, such as a key of a `ConfigMap`.
 
-use plumb_yaml::{Data, Limits, Schema, Value};
+use plumb_yaml::edit::{Document, Node};
+use plumb_yaml::{Data, Limits, Schema, Style, Value};
 
 use super::field_path::{self, Leaf};
 use super::go_json;
 use crate::budget::Budget;
 use crate::error::Fault;
-use crate::tree::Tree;
+use crate::tree::{Kind, Map, Scalar, Tree};
 
 /// Steps to read a byte as YAML and as JSON.
 const STEPS_OF_A_PARSED_BYTE: usize = 8;
 
 /// Sets a value inside the text of a field on the way of a path. Says whether there is such a text; if not, nothing has changed.
+///
+/// The text keeps its comments and the order of its keys. As in kustomize, only its first document is left.
 pub(crate) fn set(
     tree: &mut Tree,
     path: &[String],
@@ -25,30 +28,113 @@ pub(crate) fn set(
     });
     let Some((outer, inner)) = outer.and_then(|length| path.split_at_checked(length)) else { return Ok(false) };
     let Ok(Some(Tree::Scalar(field))) = field_path::lookup(tree, outer) else { return Ok(false) };
-    let text = field.text.clone();
-    budget.work(text.len().saturating_mul(STEPS_OF_A_PARSED_BYTE));
+    budget.work(field.text.len().saturating_mul(STEPS_OF_A_PARSED_BYTE));
     budget.check()?;
-    let documents = plumb_yaml::parse(text.as_bytes(), Schema::Resource, &Limits::default()).unwrap_or_default();
-    let Some(Data::Mapping(_) | Data::Sequence(_)) = documents.first().map(|node| &node.data) else { return Ok(false) };
-    if !text.trim_start().starts_with(['{', '[']) {
-        return Err(Fault::unsupported("replacing a value inside YAML text is not supported yet; inside JSON it is"));
+    let Ok(Some(mut document)) = Document::parse(&field.text, &Limits::default()) else { return Ok(false) };
+    if document.root().items().is_none() && document.root().entries().is_none() {
+        return Ok(false);
     }
-    let Ok(value) = serde_json::from_str::<Value>(&text) else { return Ok(false) };
-    let mut value = Tree::from_value(value);
-    match field_path::visit(&mut value, inner, create, budget, put) {
+    let old = to_tree(document.root());
+    let mut new = old.clone();
+    match field_path::visit(&mut new, inner, create, budget, put) {
         Ok(0) | Err(_) => return Ok(false),
         Ok(_) => {}
     }
-    // The layout of the text is kept only so far: with line breaks and indentation, or without.
-    let pretty = text.contains('\n') && text.contains("  ");
-    let new = go_json::print(&value.into_value(), pretty);
-    budget.text(new.len());
-    let mut new = Some(Tree::string(new));
+    update(document.root_mut(), &old, new);
+    let Some(text) = print(&document, &field.text) else { return Ok(false) };
+    budget.text(text.len());
+    let mut text = Some(Tree::string(text));
     field_path::visit(tree, outer, None, budget, &mut |field, _| {
-        if let Some(new) = new.take() {
+        if let Some(new) = text.take() {
             *field = new;
         }
         Ok(())
     })?;
     Ok(true)
+}
+
+/// What paths look at. Every scalar counts as a string, because in a text any scalar can be replaced by any other.
+fn to_tree(node: &Node) -> Tree {
+    if let Some(text) = node.text() {
+        Tree::Scalar(Scalar { text: text.to_owned(), kind: Kind::String, quoted: true, shared: None })
+    } else if let Some(entries) = node.entries() {
+        let mut map = Map::new();
+        for (key, value) in entries {
+            if let Some(name) = key.text() {
+                // Of a duplicate key the first is found.
+                map.entry(name.to_owned()).or_insert_with(|| to_tree(value));
+            }
+        }
+        Tree::Mapping(map)
+    } else {
+        // An alias is no scalar for kustomize either: it can only be replaced.
+        Tree::Sequence(node.items().unwrap_or_default().iter().map(to_tree).collect())
+    }
+}
+
+/// Brings what has changed into the document.
+fn update(node: &mut Node, old: &Tree, new: Tree) {
+    match (old, new) {
+        (Tree::Scalar(old), Tree::Scalar(new)) => {
+            if old.text != new.text {
+                node.set_text(new.text);
+            }
+        }
+        (Tree::Mapping(old), Tree::Mapping(new)) => {
+            for (name, value) in new {
+                if let Some(old) = old.get(&name) {
+                    if let Some(node) = node.get_mut(&name) {
+                        update(node, old, value);
+                    }
+                } else if let Some(entries) = node.entries_mut() {
+                    entries.push((Node::plain(name), from_tree(value)));
+                }
+            }
+        }
+        (Tree::Sequence(old), Tree::Sequence(new)) if !node.is_alias() => {
+            let Some(items) = node.items_mut() else { return };
+            for (index, value) in new.into_iter().enumerate() {
+                match (items.get_mut(index), old.get(index)) {
+                    (Some(node), Some(old)) => update(node, old, value),
+                    _ => items.push(from_tree(value)),
+                }
+            }
+        }
+        (old, new) => {
+            if *old != new {
+                *node = from_tree(new);
+            }
+        }
+    }
+}
+
+fn from_tree(tree: Tree) -> Node {
+    match tree {
+        Tree::Scalar(Scalar { text, quoted: true, .. }) => Node::scalar(text, Style::DoubleQuoted),
+        Tree::Scalar(scalar) => Node::plain(scalar.text),
+        Tree::Sequence(items) => Node::sequence(items.into_iter().map(from_tree).collect()),
+        Tree::Mapping(map) => {
+            Node::mapping(map.into_iter().map(|(name, value)| (Node::plain(name), from_tree(value))).collect())
+        }
+    }
+}
+
+/// The text of a document, as JSON if it was that. None if it can not be JSON.
+fn print(document: &Document, before: &str) -> Option<String> {
+    let text = document.to_string();
+    if !before.trim_start().starts_with(['{', '[']) {
+        return Some(text.trim().to_owned());
+    }
+    let documents = plumb_yaml::parse(text.as_bytes(), Schema::Resource, &Limits::default()).ok()?;
+    let root = documents.first()?;
+    let is_string = |key: &plumb_yaml::Node| {
+        let text = key.text().unwrap_or_default();
+        key.style() != Style::Plain || matches!(plumb_yaml::plain(text, Schema::Resource), Some(Data::String(_)))
+    };
+    if !root.as_mapping().unwrap_or_default().iter().all(|(key, _)| is_string(key)) {
+        return None;
+    }
+    let value: Value = root.to_value().ok()?;
+    // The layout of the text is kept only so far: with line breaks and indentation, or without.
+    Some(go_json::print(&value, before.contains('\n') && before.contains("  ")))
 }
