@@ -148,7 +148,7 @@ impl Resources {
             ([index], Behavior::Merge | Behavior::Replace) => {
                 let Some(old) = self.get_mut(*index) else { return Ok(()) };
                 let merge = resource.behavior == Behavior::Merge;
-                take_metadata(&mut resource, old);
+                take_metadata(&mut resource, old)?;
                 if merge {
                     let from = if resource.kind() == "Secret" { &with_encoded_strings(&old.tree) } else { &old.tree };
                     merge_strings(&mut resource.tree, from, "data")?;
@@ -177,12 +177,13 @@ impl Resources {
 
 /// Gives a generated object the name, history, labels and annotations of the one that it replaces; its own labels and
 /// annotations win.
-fn take_metadata(new: &mut Resource, old: &Resource) {
+fn take_metadata(new: &mut Resource, old: &Resource) -> Result<(), Fault> {
     for field in ["labels", "annotations"] {
         let mut strings: Map = Map::new();
         for (key, value) in old.metadata_strings(field).chain(new.metadata_strings(field)) {
             strings.insert(key.to_owned(), Tree::string(value));
         }
+        strings.keys().try_for_each(|key| check_key(key))?;
         new.set_metadata_strings(field, strings);
     }
     new.set_name(old.name());
@@ -194,6 +195,7 @@ fn take_metadata(new: &mut Resource, old: &Resource) {
     new.vars.clone_from(&old.vars);
     // A hash needs both: a merge into an object that has none gives none.
     new.needs_hash = new.needs_hash && old.needs_hash;
+    Ok(())
 }
 
 /// The `stringData` of a secret, encoded into its `data` as the API server does it.

@@ -25,13 +25,6 @@ impl Shared {
     }
 }
 
-/// How scalars are shared says nothing about their values.
-impl PartialEq for Shared {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
 /// What an object knows of its shared scalars.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sharing {

@@ -45,7 +45,7 @@ impl Size {
 }
 
 /// A scalar with the text that was written for it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Scalar {
     pub(crate) text: String,
     pub(crate) kind: Kind,
@@ -53,11 +53,20 @@ pub(crate) struct Scalar {
     pub(crate) quoted: bool,
     /// The other scalars of the object that it is one with.
     pub(crate) shared: Option<Shared>,
+    /// Whether a filter made it of its text alone, so that another text in its place may make it another type.
+    pub(crate) untyped: bool,
+}
+
+/// What a scalar is to filters is no part of its value.
+impl PartialEq for Scalar {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text && self.kind == other.kind && self.quoted == other.quoted
+    }
 }
 
 impl Scalar {
     fn new(text: impl Into<String>, kind: Kind) -> Self {
-        Self { text: text.into(), kind, quoted: false, shared: None }
+        Self { text: text.into(), kind, quoted: false, shared: None, untyped: false }
     }
 }
 
@@ -98,7 +107,7 @@ impl Tree {
     pub(crate) fn plain(text: impl Into<String>) -> Self {
         let text = text.into();
         if is_surely_a_string(&text) {
-            return Self::string(text);
+            return Self::Scalar(Scalar { untyped: true, ..Scalar::new(text, Kind::String) });
         }
         let kind = match plumb_yaml::plain(&text, Schema::Resource) {
             // Nothing is written in quotes where it needs something, and is a string then.
@@ -108,7 +117,20 @@ impl Tree {
             Some(Data::String(value)) if is_timestamp(&text, &value) => Kind::Timestamp(value.into()),
             _ => Kind::String,
         };
-        Self::Scalar(Scalar::new(text, kind))
+        Self::Scalar(Scalar { untyped: true, ..Scalar::new(text, kind) })
+    }
+
+    /// A scalar that a filter adds without quotes: nothing at all is null.
+    pub(crate) fn added(text: impl Into<String>) -> Self {
+        let text = text.into();
+        if text.is_empty() { Self::Scalar(Scalar::new(text, Kind::Null)) } else { Self::plain(text) }
+    }
+
+    /// Lets a text in the place of this one make it another type, unless it stands in quotes.
+    pub(crate) fn forget_type(&mut self) {
+        if let Self::Scalar(scalar) = self {
+            scalar.untyped = !scalar.quoted;
+        }
     }
 
     /// Reads a node of a file.
@@ -259,7 +281,7 @@ impl Tree {
         };
         *self = match new {
             Self::Scalar(Scalar { text, .. }) if was_quoted => {
-                Self::Scalar(Scalar { text, kind: Kind::String, quoted: true, shared })
+                Self::Scalar(Scalar { text, kind: Kind::String, quoted: true, shared, untyped: false })
             }
             Self::Scalar(scalar) => Self::Scalar(Scalar { quoted: false, shared, ..scalar }),
             other => other,

@@ -57,7 +57,15 @@ pub(crate) fn set_entries(
             new.group = group;
         }
         for spec in specs.iter().filter(|spec| spec.applies_to(&gvk)) {
+            // kustomize keeps what it knows of an object in its annotations, so they may be there although no file has any. Its bug.
+            let annotations = spec.path.trim_start_matches('/') == "metadata/annotations";
+            if annotations {
+                resource.show_internal_annotations();
+            }
             spec.visit(resource, Create::Mapping, &mut |tree| set_all(tree, &mut new, &budget))?;
+            if annotations {
+                resource.read_internal_annotations()?;
+            }
         }
         for new in new.iter().filter(|new| new.created > 0 && new.quoted != new.created_quoted) {
             shared::quote(&mut resource.tree, new.group, new.quoted);

@@ -76,7 +76,7 @@ fn apply_to(resources: &mut Resources, selected: Vec<usize>, patch: &Resource, a
     for index in selected {
         let Some(resource) = resources.get_mut(index) else { continue };
         if let Tree::Mapping(map) = &mut patch.tree {
-            map.insert("apiVersion".to_owned(), Tree::plain(resource.api_version()));
+            map.insert("apiVersion".to_owned(), Tree::added(resource.api_version()));
         }
         if !patch_one(resource, &patch, allow, &budget)? {
             deleted.push(index);
@@ -158,7 +158,10 @@ fn drops_annotations(patch: &Tree) -> bool {
 fn restore(map: &mut Map, key: &str, old: Option<&Tree>) {
     match old.filter(|old| !old.text().is_empty()) {
         Some(old) => {
-            map.insert(key.to_owned(), old.clone());
+            // kustomize writes the text again.
+            let mut restored = old.clone();
+            restored.forget_type();
+            map.insert(key.to_owned(), restored);
         }
         None => {
             map.remove(key);

@@ -190,6 +190,7 @@ impl Value {
                     kind: Kind::Number(number),
                     quoted: false,
                     shared: None,
+                    untyped: false,
                 }),
                 None => Tree::string(value.to_string()),
             },

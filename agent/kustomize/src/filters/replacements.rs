@@ -15,8 +15,8 @@ use crate::shared::{self, Shared};
 use crate::tree::{Kind, Scalar, Tree};
 
 pub(crate) fn apply(resources: &mut Resources, replacement: &Replacement, budget: &Budget) -> Result<(), Fault> {
-    let value = match (&replacement.source_value, &replacement.source) {
-        (Some(value), None) => Tree::plain(value.as_str()),
+    let mut value = match (&replacement.source_value, &replacement.source) {
+        (Some(value), None) => Value { tree: Tree::plain(value.as_str()), lives_in: None },
         (None, Some(source)) => from_source(resources, source)?,
         (Some(_), Some(_)) => return Err(Fault::syntax("the replacement has both source and sourceValue; keep one")),
         (None, None) => return Err(Fault::syntax("the replacement needs source or sourceValue")),
@@ -25,19 +25,38 @@ pub(crate) fn apply(resources: &mut Resources, replacement: &Replacement, budget
     for target in
         targets.ok_or_else(|| Fault::syntax("the replacement needs targets, each with select and fieldPaths"))?
     {
-        Target::new(target, budget)?.apply(resources, &value)?;
+        Target::new(target, budget)?.apply(resources, &mut value)?;
     }
     Ok(())
 }
 
-fn from_source(resources: &Resources, source: &Source) -> Result<Tree, Fault> {
+/// What is put into the targets.
+struct Value {
+    tree: Tree,
+    /// The object and the field that it is. kustomize reads the field anew each time, so a replacement that changes it goes on with what it made of it.
+    lives_in: Option<(usize, Vec<String>)>,
+}
+
+impl Value {
+    /// Follows the source after an object was changed.
+    fn follow(&mut self, index: usize, changed: &Resource) {
+        if let Some((source, path)) = &self.lives_in
+            && *source == index
+            && let Ok(Some(tree)) = field_path::lookup(&changed.tree, path)
+        {
+            self.tree = tree.clone();
+        }
+    }
+}
+
+fn from_source(resources: &Resources, source: &Source) -> Result<Value, Fault> {
     let selected = |resource: &Resource| ids(resource).iter().any(|id| is_selected(id, source));
-    let mut matching = resources.iter().filter(|resource| selected(resource));
+    let mut matching = resources.iter().enumerate().filter(|(_, resource)| selected(resource));
     let what = source.describe();
-    let found = matching.next().ok_or_else(|| {
+    let (index, found) = matching.next().ok_or_else(|| {
         Fault::conflict(format!("no object matches the source {what}; its fields are no regular expressions"))
     })?;
-    if let Some(other) = matching.next() {
+    if let Some((_, other)) = matching.next() {
         let message = format!(
             "more than one object matches the source {what}: {} and {}; add its name or namespace",
             found.id(),
@@ -56,17 +75,18 @@ fn from_source(resources: &Resources, source: &Source) -> Result<Tree, Fault> {
         .filter(|value| !value.is_empty())
         .ok_or_else(|| Fault::conflict(format!("the source {what} has no field {path}, or nothing in it")))?;
     if source.options.delimiter.is_empty() {
-        return Ok(value.clone());
+        return Ok(Value { tree: value.clone(), lives_in: Some((index, parts)) });
     }
     let Tree::Scalar(scalar) = value else {
         return Err(Fault::conflict(format!("the source field {path} is no scalar, so it can not have a delimiter")));
     };
-    let mut parts = scalar.text.split(source.options.delimiter.as_str());
-    let part = usize::try_from(source.options.index).ok().and_then(|index| parts.nth(index));
+    let mut texts = scalar.text.split(source.options.delimiter.as_str());
+    let part = usize::try_from(source.options.index).ok().and_then(|index| texts.nth(index));
     let part = part.ok_or_else(|| {
         Fault::conflict(format!("the source field {path} has no part at index {}", source.options.index))
     })?;
-    Ok(retyped(scalar, part).map_or_else(|| Tree::string(part), Tree::Scalar))
+    let tree = retyped(scalar, part).map_or_else(|| Tree::string(part), Tree::Scalar);
+    Ok(Value { tree, lives_in: None })
 }
 
 /// Whether a path leads to all annotations of an object, and so to those that kustomize keeps there.
@@ -126,22 +146,22 @@ impl<'a> Target<'a> {
         Ok(!self.reject.iter().any(is_rejected) && ids.iter().any(|id| self.select.matches_id(id)))
     }
 
-    fn apply(&self, resources: &mut Resources, value: &Tree) -> Result<(), Fault> {
+    fn apply(&self, resources: &mut Resources, value: &mut Value) -> Result<(), Fault> {
         let default = ["metadata.name".to_owned()];
         let paths: &[String] = if self.selector.field_paths.is_empty() { &default } else { &self.selector.field_paths };
-        let create = self.selector.options.create.then_some(match value {
+        let create = self.selector.options.create.then_some(match value.tree {
             Tree::Scalar(_) => Leaf::Scalar,
             Tree::Sequence(_) => Leaf::Sequence,
             Tree::Mapping(_) => Leaf::Mapping,
         });
-        for resource in resources.iter_mut() {
+        for (index, resource) in resources.iter_mut().enumerate() {
             self.budget.check()?;
             if !self.is_for(resource)? {
                 continue;
             }
             let id = resource.id();
-            let size = value.size();
             for path in paths {
+                let size = value.tree.size();
                 let at = |fault: Fault| Fault {
                     kind: fault.kind,
                     message: format!("{id}: field {path}: {}", fault.message),
@@ -156,10 +176,21 @@ impl<'a> Target<'a> {
                 check_depth(parts.len()).map_err(at)?;
                 let mut set = |tree: &mut Tree, fresh: bool| {
                     self.budget.make(size, parts.len())?;
-                    put(tree, value, options, fresh, self.budget)
+                    match put(tree, &value.tree, options, fresh, self.budget)? {
+                        Put::Done => Ok(()),
+                        // kustomize makes strings of all annotations in the end, whatever type it took them for.
+                        Put::OtherType(text) if is_annotation(&parts) => {
+                            *tree = Tree::string(text);
+                            Ok(())
+                        }
+                        Put::OtherType(_) => {
+                            Err(Fault::conflict(format!("the field is {}, and the new value is not", kind_name(tree))))
+                        }
+                    }
                 };
                 let inside = structured::set(&mut resource.tree, &parts, create, self.budget, &mut set);
                 if inside.map_err(at)? {
+                    value.follow(index, resource);
                     continue;
                 }
                 let found = field_path::visit(&mut resource.tree, &parts, create, self.budget, &mut set);
@@ -173,6 +204,7 @@ impl<'a> Target<'a> {
                 if resource.sharing.any {
                     shared::settle(&mut resource.tree);
                 }
+                value.follow(index, resource);
             }
         }
         Ok(())
@@ -191,7 +223,7 @@ fn missing(path: &[String]) -> Fault {
 }
 
 /// Writes a value into a field. A scalar keeps the type of the field.
-fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool, budget: &Budget) -> Result<(), Fault> {
+fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool, budget: &Budget) -> Result<Put, Fault> {
     let mut text = value.text().to_owned();
     if !options.delimiter.is_empty() {
         let Tree::Scalar(scalar) = &*target else {
@@ -211,24 +243,36 @@ fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool, bud
         budget.check()?;
     }
     match target {
-        Tree::Scalar(_) if fresh => *target = Tree::plain(text),
-        Tree::Scalar(scalar) => {
-            let new = retyped(scalar, &text).ok_or_else(|| {
-                Fault::conflict(format!("the field is {}, and the new value is not", kind_name(&scalar.kind)))
-            })?;
-            *scalar = Scalar { shared: scalar.shared.map(Shared::changed), ..new };
-        }
+        Tree::Scalar(_) if fresh => *target = Tree::added(text),
+        Tree::Scalar(scalar) => match retyped(scalar, &text) {
+            Some(new) => *scalar = Scalar { shared: scalar.shared.map(Shared::changed), ..new },
+            None => return Ok(Put::OtherType(text)),
+        },
         other => *other = value.clone(),
     }
-    Ok(())
+    Ok(Put::Done)
+}
+
+/// Whether a value could be written.
+enum Put {
+    Done,
+    /// This text is of another type than the field.
+    OtherType(String),
+}
+
+fn is_annotation(path: &[String]) -> bool {
+    matches!(path, [metadata, annotations, _] if metadata == "metadata" && annotations == "annotations")
 }
 
 /// A scalar with another text and the same type, if the text can be of that type.
 fn retyped(scalar: &Scalar, text: &str) -> Option<Scalar> {
-    if scalar.kind == Kind::String {
+    if scalar.kind == Kind::String && !scalar.untyped {
         return Some(Scalar { text: text.to_owned(), shared: None, ..scalar.clone() });
     }
     let Tree::Scalar(new) = Tree::plain(text) else { return None };
+    if scalar.untyped {
+        return Some(new);
+    }
     let fits = match (&scalar.kind, &new.kind) {
         (Kind::Number(old), Kind::Number(new)) => old.is_f64() || !new.is_f64(),
         (old, new) => std::mem::discriminant(old) == std::mem::discriminant(new),
@@ -236,7 +280,8 @@ fn retyped(scalar: &Scalar, text: &str) -> Option<Scalar> {
     fits.then_some(new)
 }
 
-fn kind_name(kind: &Kind) -> &'static str {
+fn kind_name(field: &Tree) -> &'static str {
+    let Tree::Scalar(Scalar { kind, .. }) = field else { return field.describe() };
     match kind {
         Kind::Null => "null",
         Kind::Bool(_) => "true or false",
