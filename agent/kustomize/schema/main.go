@@ -58,7 +58,7 @@ func main() {
 		ids[name] = len(ids)
 	}
 	for _, name := range types {
-		fmt.Fprintf(out, "type %d\n", ids[name])
+		fmt.Fprintf(out, "type %s\n", name)
 		for _, f := range t.fields[name] {
 			child := "-"
 			if id, found := ids[f.child]; found {

@@ -63,9 +63,9 @@ enum BuiltIn {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Schema<'s> {
     /// An object with fields of which some lead to merged lists.
-    Type(&'s Type),
+    Type(&'s Type, &'s Schemas),
     /// A list whose elements are merged.
-    List(&'s Field),
+    List(&'s Field, &'s Schemas),
     Custom(&'s Definition, &'s Schemas),
 }
 
@@ -138,13 +138,13 @@ impl Schemas {
     pub(crate) fn of_kind(&self, api_version: &str, kind: &str) -> Option<Schema<'_>> {
         let Some(chosen) = self.0.custom.get() else {
             self.0.built_in.set(BuiltIn::Loaded);
-            return Type::of_kind(api_version, kind).map(Schema::Type);
+            return Type::of_kind(api_version, kind).map(|own| Schema::Type(own, self));
         };
         let custom = || {
             let definition = self.custom(chosen)?.of_kind(api_version, kind)?;
             Some(Schema::Custom(definition, self))
         };
-        let built_in = || Type::of_kind(api_version, kind).map(Schema::Type);
+        let built_in = || Type::of_kind(api_version, kind).map(|own| Schema::Type(own, self));
         match chosen.built_in {
             BuiltIn::Unused => custom(),
             BuiltIn::Delayed => built_in().or_else(custom),
@@ -163,24 +163,45 @@ impl Schemas {
     /// Follows the references of a definition.
     fn resolve<'s>(&'s self, mut definition: &'s Definition) -> Option<Schema<'s>> {
         for _ in 0..MAX_REFERENCES {
-            match definition.reference.as_deref() {
+            let reference = match definition.reference.as_deref() {
                 None | Some("") => return Some(Schema::Custom(definition, self)),
-                Some(reference) => definition = self.custom(self.0.custom.get()?)?.definition(reference)?,
+                Some(reference) => reference,
+            };
+            let chosen = self.0.custom.get()?;
+            let custom = self.custom(chosen)?.definition(reference);
+            let built_in = || Type::named(reference.strip_prefix("#/definitions/")?);
+            let built_in = match (chosen.built_in, custom) {
+                (BuiltIn::Delayed, _) | (BuiltIn::Loaded, None) => built_in(),
+                _ => None,
+            };
+            if let Some(own) = built_in {
+                return Some(Schema::Type(own, self));
             }
+            definition = custom?;
         }
         self.0.broken.set(true);
         None
+    }
+
+    /// The type that a field of a built-in type refers to.
+    fn child<'s>(&'s self, field: &Field) -> Option<Schema<'s>> {
+        let child = field.child()?;
+        let chosen = self.0.custom.get().filter(|chosen| chosen.built_in == BuiltIn::Loaded);
+        match chosen.and_then(|chosen| self.custom(chosen)).and_then(|custom| custom.named(child.name)) {
+            Some(definition) => self.resolve(definition),
+            None => Some(Schema::Type(child, self)),
+        }
     }
 }
 
 impl<'s> Schema<'s> {
     pub(crate) fn field(self, name: &str) -> Option<Self> {
         match self {
-            Self::Type(own) => {
+            Self::Type(own, schemas) => {
                 let field = own.field(name)?;
-                if field.merge_keys().is_some() { Some(Self::List(field)) } else { field.child().map(Self::Type) }
+                if field.merge_keys().is_some() { Some(Self::List(field, schemas)) } else { schemas.child(field) }
             }
-            Self::List(_) => None,
+            Self::List(..) => None,
             Self::Custom(definition, schemas) => {
                 let field = definition.properties.get(name).or(definition.additional.as_deref())?;
                 schemas.resolve(field)
@@ -191,8 +212,8 @@ impl<'s> Schema<'s> {
     /// The merge keys if this is a merged list; no key means a list of scalars that is merged as a set.
     pub(crate) fn merge_keys(self) -> Option<Vec<&'s str>> {
         match self {
-            Self::Type(_) => None,
-            Self::List(field) => field.merge_keys().map(<[&str]>::to_vec),
+            Self::Type(..) => None,
+            Self::List(field, _) => field.merge_keys().map(<[&str]>::to_vec),
             Self::Custom(definition, schemas) => custom::merge_keys(definition).unwrap_or_else(|_| {
                 schemas.0.broken.set(true);
                 None
@@ -202,8 +223,8 @@ impl<'s> Schema<'s> {
 
     pub(crate) fn elements(self) -> Option<Self> {
         match self {
-            Self::Type(_) => None,
-            Self::List(field) => field.child().map(Self::Type),
+            Self::Type(..) => None,
+            Self::List(field, schemas) => schemas.child(field),
             Self::Custom(definition, schemas) => {
                 schemas.resolve(definition.items.as_deref().filter(|_| definition.is_array)?)
             }
@@ -273,5 +294,25 @@ mod tests {
         loaded.set(&openapi, custom()).unwrap();
         assert!(has(&loaded, "ConfigMap", "data"));
         assert!(has(&loaded, "Pod", "spec"));
+    }
+
+    /// kustomize would follow it forever.
+    #[test]
+    fn a_cycle_of_references_is_an_error() {
+        let value = serde_json::json!({"definitions": {
+            "App": {
+                "properties": {"spec": {"$ref": "#/definitions/A"}},
+                "x-kubernetes-group-version-kind": [{"group": "example.com", "kind": "App", "version": "v1"}],
+            },
+            "A": {"$ref": "#/definitions/B"},
+            "B": {"$ref": "#/definitions/A"},
+        }});
+        let schemas = Schemas::default();
+        let custom = Custom::decode(&value).map_err(FileFault::from);
+        schemas.set(&BTreeMap::new(), Some(("schema.json".to_owned(), custom))).unwrap();
+        let app = schemas.of_kind("example.com/v1", "App").unwrap();
+        assert!(schemas.fault().is_none());
+        assert!(app.field("spec").is_none());
+        assert_eq!(schemas.fault().unwrap().file, "schema.json");
     }
 }

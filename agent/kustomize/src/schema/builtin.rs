@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// The fields of a type that lead to merged lists; `*` stands for every key of a map.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Type {
+    pub(super) name: &'static str,
     fields: HashMap<&'static str, Field>,
 }
 
@@ -37,6 +38,11 @@ impl Type {
         table.types.get(*id)
     }
 
+    /// The type of a definition.
+    pub(super) fn named(name: &str) -> Option<&'static Self> {
+        table().types.iter().find(|own| own.name == name)
+    }
+
     pub(super) fn field(&self, name: &str) -> Option<&Field> {
         self.fields.get(name).or_else(|| self.fields.get("*"))
     }
@@ -62,14 +68,14 @@ fn table() -> &'static Table {
     TABLE.get_or_init(|| parse(include_str!("kubernetes.txt")))
 }
 
-/// Reads the table: `type N` followed by its fields (`NAME KEYS CHILD`), `kind APIVERSION KIND TYPE`, `cluster APIVERSION KIND`,
+/// Reads the table: `type NAME` followed by its fields (`NAME KEYS CHILD`, where the child is the number of a type), `kind APIVERSION KIND TYPE`, `cluster APIVERSION KIND`,
 /// `namespaced APIVERSION KIND`.
 fn parse(text: &'static str) -> Table {
     let mut table = Table::default();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let words: Vec<&'static str> = line.split(' ').collect();
         match words.as_slice() {
-            ["type", _] => table.types.push(Type::default()),
+            ["type", name] => table.types.push(Type { name, fields: HashMap::new() }),
             ["kind", api_version, kind, id] => {
                 if let Ok(id) = id.parse() {
                     table.kinds.entry(api_version).or_default().insert(kind, id);

@@ -68,6 +68,10 @@ impl Custom {
         self.definitions.get(self.kinds.get(api_version)?.get(kind)?)
     }
 
+    pub(super) fn named(&self, name: &str) -> Option<&Definition> {
+        self.definitions.get(name)
+    }
+
     /// The definition that a reference such as `#/definitions/NAME` or `#/definitions/NAME/properties/FIELD` names.
     pub(super) fn definition(&self, reference: &str) -> Option<&Definition> {
         let (_, pointer) = reference.split_once('#')?;
