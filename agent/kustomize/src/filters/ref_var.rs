@@ -97,8 +97,10 @@ fn path(text: &str) -> Vec<String> {
 
 /// kustomize reads the text of numbers anew, in decimal only: `010` is ten, and `0x10` is an error.
 fn value(tree: &Tree) -> Option<Value> {
-    let Tree::Scalar(Scalar { text, kind, .. }) = tree else { return Some(Value::Structure) };
+    let Tree::Scalar(Scalar { text, kind, untyped, .. }) = tree else { return Some(Value::Structure) };
     Some(match kind {
+        // What a filter wrote has no type, whatever it looks like.
+        _ if *untyped => Value::String(text.clone()),
         Kind::Bool(value) => Value::Bool(*value),
         Kind::Number(_) => match text.parse() {
             Ok(integer) => Value::Integer(integer),
@@ -111,18 +113,16 @@ fn value(tree: &Tree) -> Option<Value> {
 
 fn set(tree: &mut Tree, values: &HashMap<&str, Value>) -> Result<(), Fault> {
     match tree {
-        Tree::Scalar(Scalar { text, kind: Kind::String, .. }) => {
-            *tree = expand(text, values);
-        }
+        Tree::Scalar(_) if is_string(tree) => *tree = expand(tree.text(), values),
         Tree::Scalar(_) => {}
         Tree::Mapping(map) => {
-            for value in map.values_mut().filter(|value| value.is_string()) {
+            for value in map.values_mut().filter(|value| is_string(value)) {
                 *value = expand(value.text(), values);
             }
         }
         Tree::Sequence(items) => {
             for item in items {
-                if !item.is_string() {
+                if !is_string(item) {
                     return Err(Fault::conflict(format!(
                         "expected only strings in the list, found {}",
                         item.describe()
@@ -133,6 +133,11 @@ fn set(tree: &mut Tree, values: &HashMap<&str, Value>) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Whether a value is a string, or was written by a filter without a type, which kustomize takes for one.
+fn is_string(tree: &Tree) -> bool {
+    tree.is_string() || matches!(tree, Tree::Scalar(Scalar { untyped: true, .. }))
 }
 
 /// Replaces each `$(NAME)`. One that is the whole text gives the value with its type; `$$` stands for a dollar sign.

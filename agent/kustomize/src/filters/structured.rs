@@ -56,7 +56,7 @@ pub(crate) fn set(
 /// What paths look at. Every scalar counts as a string, because in a text any scalar can be replaced by any other.
 fn to_tree(node: &Node) -> Tree {
     if let Some(text) = node.text() {
-        Tree::Scalar(Scalar { text: text.to_owned(), kind: Kind::String, quoted: true, shared: None })
+        Tree::Scalar(Scalar { text: text.to_owned(), kind: Kind::String, quoted: true, shared: None, untyped: false })
     } else if let Some(entries) = node.entries() {
         let mut map = Map::new();
         for (key, value) in entries {
