@@ -50,6 +50,16 @@ impl ReadSet {
         Ok(true)
     }
 
+    /// Whether a change of these files may change the render: of all that differs between two trees, say. Like
+    /// [`ReadSet::unchanged`] without a look at any tree.
+    pub fn is_touched_by<'p>(&self, changed: impl IntoIterator<Item = &'p str>) -> bool {
+        // A file that came may have made a directory on the way to it of what was missing before.
+        let on_the_way =
+            |path: &str| path.match_indices('/').any(|(at, _)| self.contains(path.get(..at).unwrap_or_default()));
+        self.fetched.values().any(|fetched| !fetched.proven)
+            || changed.into_iter().any(|path| self.contains(path) || on_the_way(path))
+    }
+
     /// What was fetched from outside of the tree, each by its URL without credentials, in order.
     pub fn fetched(&self) -> impl Iterator<Item = (&str, &Fetched)> {
         self.fetched.iter().map(|(url, fetched)| (url.as_str(), fetched))

@@ -50,6 +50,26 @@ proptest! {
         prop_assert_eq!(render(&fs, entry).unwrap(), rendered.to_yaml());
     }
 
+    /// The list of the files that differ says the same as a look at both trees, save that it knows nothing of what they hold.
+    #[test]
+    fn a_list_of_changes_is_as_good_as_a_look(index in any::<prop::sample::Index>(), picked in prop::collection::vec((any::<prop::sample::Index>(), 0..4), 1..4)) {
+        let (mut fs, _, rendered) = scenario(index);
+        let known: Vec<String> = rendered.read.iter().map(|(path, _)| path.to_owned()).chain(fs.paths().map(str::to_owned)).collect();
+        let mut changed = Vec::new();
+        for (at, what) in picked {
+            let path = known[at.index(known.len())].clone();
+            let path = if what == 3 { format!("{path}/below") } else { path };
+            match what {
+                0 => fs.remove(&path),
+                1 => fs.insert_symlink(path.clone(), "elsewhere"),
+                _ => fs.insert(path.clone(), "changed"),
+            }
+            changed.push(path);
+        }
+        let touched = rendered.read.is_touched_by(changed.iter().map(String::as_str));
+        prop_assert!(touched || rendered.read.unchanged(&fs).unwrap(), "{changed:?}");
+    }
+
     /// A change of any file in the set is noticed, and so is its removal.
     #[test]
     fn a_change_inside_is_noticed(index in any::<prop::sample::Index>(), file in any::<prop::sample::Index>(), remove: bool) {

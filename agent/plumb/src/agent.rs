@@ -6,6 +6,7 @@ mod environment;
 mod hooks;
 mod metrics;
 mod promotion;
+mod quota;
 mod repository;
 mod retry;
 mod supervisor;
@@ -19,6 +20,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -30,7 +32,12 @@ use tokio_util::sync::CancellationToken;
 use board::{Board, Key};
 use hooks::HookTokens;
 use metrics::Metrics;
+use quota::Quota;
 use supervisor::Catalog;
+
+/// How far apart writes of statuses are that say little, and how many of them may go at once.
+const QUIET_WRITE: Duration = Duration::from_millis(50);
+const QUIET_BURST: u32 = 20;
 
 /// How the agent is run.
 #[derive(Clone, Debug, clap::Args)]
@@ -62,6 +69,8 @@ pub(crate) struct Context {
     board: Arc<Board>,
     recorder: Recorder,
     metrics: Metrics,
+    /// For writes of statuses that say little: that a revision changed nothing here.
+    quiet_writes: Arc<Quota>,
     data_directory: PathBuf,
     repositories: Arc<Catalog<Repository>>,
     environments: Arc<Catalog<Environment>>,
@@ -91,6 +100,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let context = Context {
         recorder: Recorder::new(&cluster, &identity),
         metrics: Metrics::new().context("the metrics could not be registered")?,
+        quiet_writes: Arc::new(Quota::new(QUIET_WRITE, QUIET_BURST)),
         board: Arc::default(),
         data_directory: options.data_dir,
         repositories: Arc::default(),

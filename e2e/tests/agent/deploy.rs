@@ -179,3 +179,31 @@ async fn an_environment_is_healthy_when_its_workloads_are() -> Result<()> {
     rollout.await?;
     stage.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_renders_only_what_it_touches() -> Result<()> {
+    let stage = Stage::new("touch").await?;
+    let names: Vec<String> = (0..8).map(|number| format!("env-{number}")).collect();
+    let kustomization = format!("namespace: {}\nresources: [map.yaml]\n", stage.ns());
+    let mut files = Vec::new();
+    for name in &names {
+        stage.environment(name, json!({})).await?;
+        files.push((format!("overlays/{name}/kustomization.yaml"), kustomization.clone()));
+        files.push((format!("overlays/{name}/map.yaml"), config_map(name, "one")));
+    }
+    let files: Vec<_> = files.iter().map(|(path, content)| (path.as_str(), Some(content.as_str()))).collect();
+    let revision = stage.push("all", &files).await?;
+    for name in &names {
+        stage.ready_at(name, &revision).await?;
+    }
+    let rendered = stage.metric("plumb_render_total", &["done"]).await?;
+    let file = [("overlays/env-3/map.yaml", Some(&*config_map("env-3", "two")))];
+    let revision = stage.push("one", &file).await?;
+    for name in &names {
+        stage.ready_at(name, &revision).await?;
+    }
+    stage.has_value("env-3", "two").await?;
+    let more = stage.metric("plumb_render_total", &["done"]).await? - rendered;
+    ensure!((more - 1.0).abs() < f64::EPSILON, "{more} overlays were rendered");
+    stage.end().await
+}

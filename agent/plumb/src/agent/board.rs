@@ -3,7 +3,7 @@
 //! Workers publish here and read from here; none calls another.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -37,6 +37,21 @@ impl fmt::Display for Key {
 pub(crate) struct Head {
     pub(crate) git: Arc<plumb_git::Repository>,
     pub(crate) revision: CommitId,
+    /// What differs from the head before.
+    pub(crate) moved: Option<Arc<Moved>>,
+}
+
+/// What differs between two heads.
+pub(crate) struct Moved {
+    pub(crate) from: CommitId,
+    pub(crate) paths: BTreeSet<String>,
+}
+
+impl Head {
+    /// The files that differ from another revision, if they are known.
+    pub(crate) fn changed_since(&self, revision: &CommitId) -> Option<&BTreeSet<String>> {
+        self.moved.as_deref().filter(|moved| moved.from == *revision).map(|moved| &moved.paths)
+    }
 }
 
 /// What is known of a repository.

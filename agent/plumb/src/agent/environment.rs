@@ -14,6 +14,7 @@ use kube::Resource as _;
 use plumb_api::{Environment, EnvironmentStatus, condition_type};
 use plumb_cluster::Notice;
 use plumb_delivery::{Inventory, ObjectId, Owner, Repairs, WatchEvent, Watched};
+use plumb_git::CommitId;
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -29,6 +30,7 @@ use super::{
 use reconcile::Outcome;
 use render::Target;
 pub(crate) use render::prepare;
+use status::Weight;
 
 /// A person asks for a reconcile by changing this annotation.
 const RECONCILE_ANNOTATION: &str = "plumb.dev/reconcile-requested-at";
@@ -57,6 +59,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         tracked: Tracked::Unknown,
         events_in,
         target: None,
+        pinned: None,
         inventory: None,
         repairs: Repairs::default(),
         recreating: BTreeSet::new(),
@@ -88,8 +91,12 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                     head.mark_changed();
                     // What the other repository was at says nothing of this one.
                     worker.tracked = Tracked::Unknown;
+                    worker.pinned = None;
                     reconcile = false;
                     retry = Some(Instant::now() + FIRST_FETCH);
+                }
+                if environment.metadata.generation != worker.environment.metadata.generation {
+                    worker.pinned = None;
                 }
                 worker.environment = environment;
                 let rules = watching::field_rules(&worker.environment.spec);
@@ -155,6 +162,8 @@ struct Worker {
     events_in: mpsc::UnboundedSender<WatchEvent>,
     watched: Watched,
     target: Option<Target>,
+    /// A head, and the revision that ran there: by its pin, or the head itself.
+    pinned: Option<(CommitId, CommitId)>,
     inventory: Option<Inventory>,
     repairs: Repairs,
     /// Objects that we deleted to create them anew.
@@ -186,9 +195,14 @@ impl Worker {
         if self.status == self.written {
             return None;
         }
-        let due = pending.is_some_and(|due| due <= Instant::now());
-        if !due && !status::matters(&self.written, &self.status) {
-            return pending.or_else(|| Some(Instant::now() + STATUS_PAUSE));
+        let now = Instant::now();
+        let due = match status::weight(&self.written, &self.status) {
+            Weight::Urgent => now,
+            Weight::Light => pending.map_or(now + STATUS_PAUSE, |due| due.min(now + STATUS_PAUSE)),
+            Weight::Quiet => pending.unwrap_or_else(|| self.cx.quiet_writes.turn(now)),
+        };
+        if due > now {
+            return Some(due);
         }
         match self.cx.cluster.write_status(&*self.environment, &self.status).await {
             Ok(()) => {

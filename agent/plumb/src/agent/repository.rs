@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::{
     Context,
-    board::{Head, Key, Tracked},
+    board::{Head, Key, Moved, Tracked},
     credentials,
     promotion::{self, Answer, Memory},
     retry::Retry,
@@ -20,6 +20,9 @@ use super::{
 
 /// The first pause after a failed fetch; it doubles up to the interval.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
+
+/// How many files may differ between two heads before each environment looks for itself.
+const MOVED: usize = 1_000;
 
 /// Runs until it is cancelled.
 pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Repository>>, stop: CancellationToken) {
@@ -29,6 +32,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Rep
         key,
         memory: Arc::default(),
         git: None,
+        head: None,
         status: spec.borrow().status.clone().unwrap_or_default(),
         credentials: None,
     };
@@ -81,6 +85,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Rep
                     let new = spec.borrow_and_update().clone();
                     if new.metadata.generation != repository.metadata.generation {
                         worker.git = None;
+                        worker.head = None;
                         worker.credentials = None;
                         break;
                     }
@@ -107,6 +112,8 @@ struct Worker {
     key: Key,
     memory: Arc<Memory>,
     git: Option<Arc<plumb_git::Repository>>,
+    /// What was fetched last.
+    head: Option<Head>,
     credentials: Option<Credentials>,
     status: RepositoryStatus,
 }
@@ -161,18 +168,28 @@ impl Worker {
         let (git, directory) = (self.git.clone(), self.directory());
         let credentials = self.credentials.clone().unwrap_or(Credentials::None);
         let (url, branch) = (repository.spec.url.clone(), repository.spec.branch.clone());
+        let before = self.head.clone();
         let fetched = tokio::task::spawn_blocking(move || {
             let git = match git {
                 Some(git) => git,
                 None => Arc::new(plumb_git::Repository::open(&directory, &url, credentials)?),
             };
             let fetched = git.fetch(&branch)?;
-            Ok::<_, plumb_git::Error>(Head { git, revision: fetched.head })
+            let revision = fetched.head;
+            // It spares every environment a look of its own at both trees. What can't be told costs no more than that.
+            let paths = |from: &CommitId| git.changed_paths(from, &revision).ok().filter(|paths| paths.len() <= MOVED);
+            let moved = match before {
+                Some(before) if before.revision == revision => before.moved,
+                Some(Head { revision: from, .. }) => paths(&from).map(|paths| Arc::new(Moved { from, paths })),
+                None => None,
+            };
+            Ok::<_, plumb_git::Error>(Head { git, revision, moved })
         })
         .await;
         match fetched {
             Ok(Ok(head)) => {
                 self.git = Some(head.git.clone());
+                self.head = Some(head.clone());
                 Ok(head)
             }
             Ok(Err(error)) => Err(Failure { class: error.class(), message: error.to_string() }),

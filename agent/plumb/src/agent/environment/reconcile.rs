@@ -117,7 +117,9 @@ impl Worker {
                 return Err(Outcome::config(Reason::ReferenceInvalid, message));
             }
         };
-        let rendered = match self.wanted(&head).await {
+        let wanted = self.wanted(&head).await;
+        self.pinned = wanted.as_ref().ok().map(|revision| (head.revision.clone(), revision.clone()));
+        let rendered = match wanted {
             Ok(revision) => self.bring_to(&head, &revision).await.map(|()| revision),
             Err(outcome) => Err(outcome),
         };
@@ -139,6 +141,12 @@ impl Worker {
             return Ok(head.revision.clone());
         };
         let file = pin::path(&self.environment.spec.path);
+        // A pin that was not touched says what it said.
+        if let Some((at, revision)) = &self.pinned
+            && (*at == head.revision || head.changed_since(at).is_some_and(|paths| !paths.contains(&file)))
+        {
+            return Ok(revision.clone());
+        }
         let (git, revision, path) = (head.git.clone(), head.revision.clone(), file.clone());
         let read = tokio::task::spawn_blocking(move || git.tree(&revision)?.read(&path)).await;
         let text = match read {

@@ -80,12 +80,15 @@ impl Worker {
             if target.revision == *revision {
                 return Ok(());
             }
-            let (git, wanted, read) = (head.git.clone(), revision.clone(), target.read.clone());
-            let same = tokio::task::spawn_blocking(move || {
-                let tree = git.tree(&wanted).ok()?;
-                read.unchanged(&tree).ok()
-            });
-            if same.await.ok().flatten() == Some(true) {
+            let changed = head.changed_since(&target.revision).filter(|_| *revision == head.revision);
+            let same = if let Some(paths) = changed {
+                !target.read.is_touched_by(paths.iter().map(String::as_str))
+            } else {
+                let (git, wanted, read) = (head.git.clone(), revision.clone(), target.read.clone());
+                let look = tokio::task::spawn_blocking(move || read.unchanged(&git.tree(&wanted).ok()?).ok());
+                look.await.ok().flatten() == Some(true)
+            };
+            if same {
                 target.revision = revision.clone();
                 count("skipped");
                 return Ok(());

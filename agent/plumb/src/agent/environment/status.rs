@@ -159,8 +159,18 @@ impl Worker {
     }
 }
 
-/// Whether a change is worth a write of its own: a condition turned, a revision moved, a drift was seen.
-pub(super) fn matters(written: &EnvironmentStatus, status: &EnvironmentStatus) -> bool {
+/// How soon a change of the status must be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// At once: a condition turned, other manifests were applied, a drift was seen.
+    Urgent,
+    /// Soon: it counts.
+    Light,
+    /// When it is its turn among all environments: a revision came that changed nothing here.
+    Quiet,
+}
+
+pub(super) fn weight(written: &EnvironmentStatus, status: &EnvironmentStatus) -> Weight {
     let turns = |status: &EnvironmentStatus| {
         let mut turns: Vec<_> = status
             .conditions
@@ -171,11 +181,18 @@ pub(super) fn matters(written: &EnvironmentStatus, status: &EnvironmentStatus) -
         turns
     };
     let healthy = |status: &EnvironmentStatus| status.history.first().map(|record| record.healthy_since.is_some());
-    turns(written) != turns(status)
-        || written.revision != status.revision
+    if turns(written) != turns(status)
+        || written.digest != status.digest
         || written.observed_generation != status.observed_generation
         || written.attempted_revision != status.attempted_revision
         || written.drifts != status.drifts
         || written.promotions != status.promotions
         || healthy(written) != healthy(status)
+    {
+        Weight::Urgent
+    } else if written.revision == status.revision {
+        Weight::Light
+    } else {
+        Weight::Quiet
+    }
 }
