@@ -10,6 +10,10 @@ impl Accumulator<'_> {
     /// Notes on each object the vars of the layer that are for it.
     pub(super) fn vars(&mut self, layer: &Layer<'_>, accumulated: &mut Accumulated) {
         for entry in &layer.kustomization.vars {
+            let within = self.loader.budget.check();
+            if self.noted(layer, entry, within).is_none() {
+                return;
+            }
             let fits = |resource: &Resource| names(&entry.value, resource);
             let found: Vec<usize> =
                 (0..).zip(accumulated.resources.iter()).filter(|(_, r)| fits(r)).map(|(at, _)| at).collect();

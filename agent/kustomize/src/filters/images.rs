@@ -15,10 +15,10 @@ pub(crate) fn apply(
     budget: &Budget,
 ) -> Result<(), Fault> {
     let Some(pattern) = pattern(&image.name, budget)? else { return Ok(()) };
-    let mut update = |tree: &mut Tree| update(tree, image, &pattern);
+    let mut update = |tree: &mut Tree| update(tree, image, &pattern, budget);
     for resource in resources.iter_mut().filter(|resource| resource.kind() != "CustomResourceDefinition") {
         // Both passes run over the same fields, so kustomize adds a tagSuffix twice; that is its bug.
-        if let Err(fault) = in_containers(&mut resource.tree, &mut update) {
+        if let Err(fault) = in_containers(&mut resource.tree, budget, &mut update) {
             return Err(Fault { message: format!("{}: {}", resource.described(), fault.message), ..fault });
         }
         for spec in specs {
@@ -39,13 +39,18 @@ fn pattern(name: &str, budget: &Budget) -> Result<Option<Pattern>, Fault> {
 }
 
 /// Visits the images in every list named `containers` or `initContainers`, at any depth.
-fn in_containers(tree: &mut Tree, update: &mut dyn FnMut(&mut Tree) -> Result<(), Fault>) -> Result<(), Fault> {
+fn in_containers(
+    tree: &mut Tree,
+    budget: &Budget,
+    update: &mut dyn FnMut(&mut Tree) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    budget.work(1);
     match tree {
         Tree::Scalar(_) => Ok(()),
-        Tree::Sequence(items) => items.iter_mut().try_for_each(|item| in_containers(item, update)),
+        Tree::Sequence(items) => items.iter_mut().try_for_each(|item| in_containers(item, budget, update)),
         Tree::Mapping(map) => {
             for (key, value) in map {
-                in_containers(value, update)?;
+                in_containers(value, budget, update)?;
                 if let (Tree::Sequence(containers), "containers" | "initContainers") = (value, key.as_str()) {
                     for container in containers {
                         match container {
@@ -66,7 +71,7 @@ fn in_containers(tree: &mut Tree, update: &mut dyn FnMut(&mut Tree) -> Result<()
     }
 }
 
-fn update(tree: &mut Tree, image: &Image, pattern: &Pattern) -> Result<(), Fault> {
+fn update(tree: &mut Tree, image: &Image, pattern: &Pattern, budget: &Budget) -> Result<(), Fault> {
     let Tree::Scalar(scalar) = &*tree else {
         return Err(Fault::conflict(format!("an image must be a string, found {}", tree.describe())));
     };
@@ -95,8 +100,9 @@ fn update(tree: &mut Tree, image: &Image, pattern: &Pattern) -> Result<(), Fault
             new.push_str(part);
         }
     }
+    budget.text(new.len());
     tree.set_text(new);
-    Ok(())
+    budget.check()
 }
 
 /// Splits `[[host[:port]/]component/]component[:tag][@digest]` into name, tag and digest.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::budget::Budget;
 use crate::error::Fault;
 use crate::fieldspec::{Create, FieldSpec};
 use crate::id::{Gvk, Id};
@@ -32,10 +33,12 @@ pub(crate) fn apply(resources: &mut Resources, namespace: &Namespace, specs: &[F
     if namespace.name.is_empty() {
         return Ok(());
     }
+    let budget = resources.budget().clone();
     let mut ids: HashMap<Id, Origin> = HashMap::new();
     for resource in resources.iter_mut().filter(|resource| !is_from_helm(resource)) {
         resource.store_previous_name();
-        set_namespace(resource, namespace, specs)?;
+        set_namespace(resource, namespace, specs, &budget)?;
+        budget.text(namespace.name.len());
         let id = resource.id();
         if let Some(first) = ids.get(&id) {
             return Err(Fault::conflict(format!(
@@ -56,12 +59,17 @@ fn is_from_helm(resource: &Resource) -> bool {
 }
 
 /// Sets the namespace of one object and of its subjects named `default`.
-pub(crate) fn set_own(resource: &mut Resource, namespace: &str) -> Result<(), Fault> {
-    set_namespace(resource, &Namespace { name: namespace.to_owned(), ..Namespace::default() }, &[])
+pub(crate) fn set_own(resource: &mut Resource, namespace: &str, budget: &Budget) -> Result<(), Fault> {
+    set_namespace(resource, &Namespace { name: namespace.to_owned(), ..Namespace::default() }, &[], budget)
 }
 
-fn set_namespace(resource: &mut Resource, namespace: &Namespace, specs: &[FieldSpec]) -> Result<(), Fault> {
-    let mut set = |tree: &mut Tree| namespace.set(tree);
+fn set_namespace(
+    resource: &mut Resource,
+    namespace: &Namespace,
+    specs: &[FieldSpec],
+    budget: &Budget,
+) -> Result<(), Fault> {
+    let mut set = |tree: &mut Tree| namespace.set(tree, budget);
     let gvk = resource.gvk();
     // Where kustomize sets only what is not set, a written null counts as a namespace: its bug.
     let written = resource.tree.get("metadata").and_then(|metadata| metadata.get("namespace"));
@@ -73,7 +81,7 @@ fn set_namespace(resource: &mut Resource, namespace: &Namespace, specs: &[FieldS
     }
     let binds = |kind: &str| matches!(kind, "RoleBinding" | "ClusterRoleBinding");
     if binds(&gvk.kind)
-        && let Err(fault) = namespace.set_subjects(&mut resource.tree)
+        && let Err(fault) = namespace.set_subjects(&mut resource.tree, budget)
     {
         return Err(Fault { message: format!("{}: {}", resource.described(), fault.message), ..fault });
     }
@@ -95,10 +103,12 @@ fn set_namespace(resource: &mut Resource, namespace: &Namespace, specs: &[FieldS
 }
 
 impl Namespace {
-    fn set(&self, tree: &mut Tree) -> Result<(), Fault> {
+    fn set(&self, tree: &mut Tree, budget: &Budget) -> Result<(), Fault> {
         match tree {
             Tree::Scalar(scalar) if self.unset_only && scalar.kind != Kind::Null && !scalar.text.is_empty() => Ok(()),
             Tree::Scalar(_) => {
+                budget.text(self.name.len());
+                budget.check()?;
                 tree.assign(Tree::string(self.name.as_str()));
                 Ok(())
             }
@@ -106,7 +116,7 @@ impl Namespace {
         }
     }
 
-    fn set_subjects(&self, tree: &mut Tree) -> Result<(), Fault> {
+    fn set_subjects(&self, tree: &mut Tree, budget: &Budget) -> Result<(), Fault> {
         let (key, wanted) = match self.subjects {
             Subjects::DefaultOnly => ("name", "default"),
             Subjects::AllServiceAccounts => ("kind", "ServiceAccount"),
@@ -122,7 +132,7 @@ impl Namespace {
         for subject in subjects {
             let fits = subject.get(key).is_some_and(|value| value.text() == wanted);
             if let Some(map) = subject.as_mapping_mut().filter(|_| fits) {
-                self.set(map.entry("namespace".to_owned()).or_insert_with(|| Tree::string("")))?;
+                self.set(map.entry("namespace".to_owned()).or_insert_with(|| Tree::string("")), budget)?;
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use plumb_yaml::Number;
 
 use super::field_path;
+use crate::budget::Budget;
 use crate::error::{Error, ErrorKind, Errors, Fault};
 use crate::fieldspec::{Create, FieldSpec};
 use crate::generate::encode_base64;
@@ -23,6 +24,9 @@ enum Value {
     Structure,
 }
 
+/// Steps to see whether a field spec is for an object, and to find its field.
+const STEPS_OF_A_SPEC: usize = 8;
+
 pub(crate) fn apply(
     resources: &mut Resources,
     vars: &BTreeMap<String, PlacedVar>,
@@ -32,12 +36,16 @@ pub(crate) fn apply(
         return Ok(());
     }
     let values = values(resources, vars)?;
+    let budget = resources.budget().clone();
+    budget.work(resources.len().saturating_mul(specs.len()).saturating_mul(STEPS_OF_A_SPEC));
     for resource in resources.iter_mut() {
         for spec in specs {
-            spec.visit_in_place(resource, Create::Nothing, &mut |tree| set(tree, &values)).map_err(|fault| {
-                let message = format!("{}: {}", resource.id(), fault.message);
-                Errors::from(resource.error(Fault { message, ..fault }))
-            })?;
+            spec.visit_in_place(resource, Create::Nothing, &mut |tree| set(tree, &values, &budget)).map_err(
+                |fault| {
+                    let message = format!("{}: {}", resource.id(), fault.message);
+                    Errors::from(resource.error(Fault { message, ..fault }))
+                },
+            )?;
         }
     }
     Ok(())
@@ -111,13 +119,14 @@ fn value(tree: &Tree) -> Option<Value> {
     })
 }
 
-fn set(tree: &mut Tree, values: &HashMap<&str, Value>) -> Result<(), Fault> {
+fn set(tree: &mut Tree, values: &HashMap<&str, Value>, budget: &Budget) -> Result<(), Fault> {
+    let expand = |text: &str| expand(text, values, budget);
     match tree {
-        Tree::Scalar(_) if is_string(tree) => *tree = expand(tree.text(), values),
+        Tree::Scalar(_) if is_string(tree) => *tree = expand(tree.text())?,
         Tree::Scalar(_) => {}
         Tree::Mapping(map) => {
             for value in map.values_mut().filter(|value| is_string(value)) {
-                *value = expand(value.text(), values);
+                *value = expand(value.text())?;
             }
         }
         Tree::Sequence(items) => {
@@ -128,7 +137,7 @@ fn set(tree: &mut Tree, values: &HashMap<&str, Value>) -> Result<(), Fault> {
                         item.describe()
                     )));
                 }
-                *item = expand(item.text(), values);
+                *item = expand(item.text())?;
             }
         }
     }
@@ -141,7 +150,8 @@ fn is_string(tree: &Tree) -> bool {
 }
 
 /// Replaces each `$(NAME)`. One that is the whole text gives the value with its type; `$$` stands for a dollar sign.
-fn expand(text: &str, values: &HashMap<&str, Value>) -> Tree {
+fn expand(text: &str, values: &HashMap<&str, Value>, budget: &Budget) -> Result<Tree, Fault> {
+    budget.work(text.len());
     let mut new: Vec<u8> = Vec::new();
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
@@ -157,8 +167,17 @@ fn expand(text: &str, values: &HashMap<&str, Value>) -> Tree {
                 let (name, behind) = inner.split_at(end);
                 let name = std::str::from_utf8(name).unwrap_or_default();
                 match values.get(name).filter(|value| **value != Value::Structure) {
-                    Some(value) if name.len() + 3 == text.len() => return value.to_tree(),
-                    Some(value) => new.extend(value.print().into_bytes()),
+                    Some(value) if name.len() + 3 == text.len() => {
+                        let new = value.to_tree();
+                        budget.text(new.text().len());
+                        return budget.check().map(|()| new);
+                    }
+                    Some(value) => {
+                        let value = value.print();
+                        budget.text(value.len());
+                        budget.check()?;
+                        new.extend(value.into_bytes());
+                    }
                     None => new.extend(format!("$({name})").into_bytes()),
                 }
                 rest = behind.get(1..).unwrap_or_default();
@@ -180,7 +199,7 @@ fn expand(text: &str, values: &HashMap<&str, Value>) -> Tree {
     }
     new.extend(rest);
     // Text that broke that way is printed in base64.
-    Tree::string(String::from_utf8(new).unwrap_or_else(|broken| encode_base64(broken.as_bytes())))
+    Ok(Tree::string(String::from_utf8(new).unwrap_or_else(|broken| encode_base64(broken.as_bytes()))))
 }
 
 impl Value {
@@ -231,6 +250,7 @@ fn print_float(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Options;
 
     fn expanded(text: &str) -> Tree {
         let values = HashMap::from([
@@ -239,7 +259,7 @@ mod tests {
             ("REF", Value::String("$(A)".to_owned())),
             ("MAP", Value::Structure),
         ]);
-        expand(text, &values)
+        expand(text, &values, &Budget::new(&Options::default())).unwrap()
     }
 
     #[test]

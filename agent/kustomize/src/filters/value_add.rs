@@ -35,7 +35,7 @@ pub(crate) fn apply(resources: &mut Resources, value: &str, targets: &[Target], 
             budget.text(value.len().saturating_add(target.path.len()));
             budget.check()?;
             let result = if target.path == "metadata/namespace" {
-                namespace::set_own(resource, value)
+                namespace::set_own(resource, value, budget)
             } else {
                 add(&mut resource.tree, &parts, value, target.position)
             };
