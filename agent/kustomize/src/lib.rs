@@ -4,6 +4,7 @@ mod accumulate;
 mod budget;
 mod build_metadata;
 mod builder;
+mod encoding;
 mod error;
 mod fetch;
 mod fieldspec;

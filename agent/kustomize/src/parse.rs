@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use plumb_yaml::{Data, Node, Schema};
 
 use crate::budget::Budget;
+use crate::encoding;
 use crate::error::{ErrorKind, Fault};
 use crate::object::{Origin, Resource};
 use crate::schema::Schemas;
@@ -36,7 +37,11 @@ pub(crate) fn documents(bytes: &[u8], schema: Schema, budget: &Budget) -> Result
     }
     budget.work(bytes.len());
     budget.check()?;
-    let nodes = plumb_yaml::parse(bytes, schema, &budget.limits())?;
+    let text = encoding::decode(bytes, schema)?;
+    let mut nodes = plumb_yaml::parse(&text.bytes, schema, &budget.limits())?;
+    if text.first_only {
+        nodes.truncate(1);
+    }
     budget.values(nodes.iter().map(count).sum());
     Ok(nodes)
 }
