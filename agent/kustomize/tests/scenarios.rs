@@ -1,6 +1,7 @@
 //! Every scenario renders to the byte what the real kustomize makes of it, and what kustomize refuses is refused with the text that the scenario holds.
 //!
-//! `UPDATE_SCENARIOS=/path/to/kustomize` writes the last section of each scenario anew, and `SCENARIOS=namespace/` takes only those whose name contains it.
+//! `UPDATE_SCENARIOS=/path/to/kustomize` writes the last section of each scenario anew, `UPDATE_SCENARIOS=errors` only the texts of our errors, and
+//! `SCENARIOS=namespace/` takes only those whose name contains it.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what can not be read fails the test")]
 
@@ -67,6 +68,12 @@ fn render(scenario: &Scenario) -> Result<String, String> {
 
 /// What is to be expected of a scenario according to the real kustomize, with our text where it refuses.
 fn ask(kustomize: &Path, scenario: &Scenario, found: &Result<String, String>) -> Result<Expected, String> {
+    if kustomize == Path::new("errors") {
+        return Ok(match (&scenario.expected, found) {
+            (Expected::Refused(_), Err(error)) => Expected::Refused(error.clone()),
+            (expected, _) => expected.clone(),
+        });
+    }
     let directory = tempfile::tempdir().unwrap();
     scenario.write_into(directory.path()).unwrap();
     let entry = if scenario.entry().is_empty() { "." } else { scenario.entry() };
