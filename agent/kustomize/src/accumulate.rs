@@ -127,6 +127,12 @@ impl<'a> Accumulator<'a> {
         self.errors.len() >= self.loader.budget.options.max_errors
     }
 
+    /// Whether there is still something to be done, and to be told.
+    fn goes_on<T>(&mut self, layer: &Layer<'_>, at: &At<T>) -> bool {
+        let within = self.loader.budget.check();
+        !self.gives_up() && self.noted(layer, at, within).is_some()
+    }
+
     fn problem(&mut self, layer: &Layer<'_>, problem: Problem) {
         self.error(layer.chain, &layer.file, problem.line, problem.field, problem.fault);
     }
@@ -203,14 +209,14 @@ impl<'a> Accumulator<'a> {
     fn layer(&mut self, layer: &Layer<'_>, mut accumulated: Accumulated) -> Option<Accumulated> {
         let before = self.errors.len();
         for entry in &layer.kustomization.resources {
-            if self.gives_up() {
+            if !self.goes_on(layer, entry) {
                 return None;
             }
             self.resource(layer, entry, &mut accumulated);
         }
         accumulated.config = self.configured(layer, &accumulated.config)?;
         for generator in &layer.kustomization.generators {
-            if self.gives_up() {
+            if !self.goes_on(layer, generator) {
                 return None;
             }
             match generate(self.loader, layer.directory, &layer.file, generator) {
@@ -229,6 +235,9 @@ impl<'a> Accumulator<'a> {
         self.helm_charts(layer, &mut accumulated);
         self.plugin_generators(layer, &mut accumulated);
         for entry in &layer.kustomization.components {
+            if !self.goes_on(layer, entry) {
+                return None;
+            }
             accumulated = self.component(layer, entry, accumulated)?;
         }
         let steps = self.transformers(layer, &accumulated.config);
@@ -236,6 +245,9 @@ impl<'a> Accumulator<'a> {
             return None;
         }
         for step in steps? {
+            if !self.goes_on(layer, &step.transformer) {
+                return None;
+            }
             self.step(layer, &step, &mut accumulated.resources);
         }
         if self.errors.len() == before {

@@ -53,14 +53,20 @@ impl FieldSpec {
         create: Create,
         set: &mut dyn FnMut(&mut Tree) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        if !self.applies_to(&resource.gvk()) {
+        if !resource.is_selected_by(&self.selector) {
             return Ok(());
         }
         if self.path.len() > LONGEST_PATH {
             return Err(Fault::limit(format!("the path of a field spec has more than {LONGEST_PATH} bytes")));
         }
         let create = if self.create { create } else { Create::Nothing };
-        let parts = split(&self.path);
+        let escaped;
+        let parts: Vec<&str> = if self.path.contains('\\') {
+            escaped = split(&self.path);
+            escaped.iter().map(String::as_str).collect()
+        } else {
+            without_slash(&self.path).split('/').collect()
+        };
         visit(&mut resource.tree, &parts, create, set)
             .map_err(|fault| Fault { kind: fault.kind, message: format!("field {:?}: {}", self.path, fault.message) })
     }
@@ -87,7 +93,11 @@ pub(crate) fn merge_one(specs: &mut Vec<FieldSpec>, spec: &FieldSpec) -> Result<
 
 /// Splits the path of a field spec at its slashes, except at those after a backslash; one at its start does not count.
 pub(crate) fn split(path: &str) -> Vec<String> {
-    split_all(path.strip_prefix('/').filter(|_| path.len() > 1).unwrap_or(path))
+    split_all(without_slash(path))
+}
+
+fn without_slash(path: &str) -> &str {
+    path.strip_prefix('/').filter(|_| path.len() > 1).unwrap_or(path)
 }
 
 /// Splits a path at all slashes but those after a backslash.
@@ -108,7 +118,7 @@ pub(crate) fn split_all(path: &str) -> Vec<String> {
 
 fn visit(
     tree: &mut Tree,
-    parts: &[String],
+    parts: &[&str],
     create: Create,
     set: &mut dyn FnMut(&mut Tree) -> Result<(), Fault>,
 ) -> Result<(), Fault> {

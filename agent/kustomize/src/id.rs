@@ -12,7 +12,7 @@ pub(crate) struct Gvk {
 
 impl Gvk {
     pub(crate) fn from_api_version(api_version: &str, kind: &str) -> Self {
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let (group, version) = split_api_version(api_version);
         Self { group: group.to_owned(), version: version.to_owned(), kind: kind.to_owned() }
     }
 
@@ -32,10 +32,15 @@ impl fmt::Display for Gvk {
     }
 }
 
+/// Group and version.
+pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
+}
+
 /// The namespace under which cluster-scoped objects are compared.
 pub(crate) const CLUSTER: &str = "_non_namespaceable_";
 
-/// What identifies an object in a render; `namespace` is the effective one (see [`effective_namespace`]).
+/// What identifies an object in a render; `namespace` is the effective one (see `Resource::effective_namespace`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Id {
     pub(crate) gvk: Gvk,
@@ -56,16 +61,5 @@ impl fmt::Display for Id {
         } else {
             write!(f, "{} {:?} in namespace {:?}", self.gvk, self.name, self.namespace)
         }
-    }
-}
-
-/// No namespace and `default` are the same to kustomize, and a cluster-scoped object has none whatever it says.
-pub(crate) fn effective_namespace(is_cluster_scoped: bool, namespace: &str) -> String {
-    if is_cluster_scoped {
-        CLUSTER.to_owned()
-    } else if namespace.is_empty() {
-        "default".to_owned()
-    } else {
-        namespace.to_owned()
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use plumb_yaml::Value;
 
 use crate::error::{Error, Fault};
-use crate::id::{Gvk, Id, effective_namespace};
+use crate::id::{CLUSTER, Gvk, Id, split_api_version};
 use crate::schema::Schemas;
 use crate::shared::Sharing;
 use crate::tree::{Map, Tree};
@@ -133,8 +133,7 @@ impl Resource {
     /// The identity that the object has now.
     pub(crate) fn id(&self) -> Id {
         let gvk = self.gvk();
-        let namespace = effective_namespace(self.is_cluster_scoped(), self.namespace());
-        Id { gvk, name: self.name().to_owned(), namespace }
+        Id { gvk, name: self.name().to_owned(), namespace: self.effective_namespace().to_owned() }
     }
 
     /// What the object is and where it stands, for messages.
@@ -158,7 +157,33 @@ impl Resource {
     }
 
     pub(crate) fn has_id(&self, id: &Id) -> bool {
-        self.id() == *id || self.previous_ids().any(|previous| previous == *id)
+        // Names differ more often than anything else, and comparing them takes no copy.
+        let is_now = self.name() == id.name;
+        (is_now && self.id() == *id)
+            || (self.previous.iter().any(|previous| previous.name == id.name)
+                && self.previous_ids().any(|previous| previous == *id))
+    }
+
+    /// Group, version and kind.
+    pub(crate) fn group_version_kind(&self) -> (&str, &str, &str) {
+        let (group, version) = split_api_version(self.api_version());
+        (group, version, self.kind())
+    }
+
+    pub(crate) fn is_selected_by(&self, selector: &Gvk) -> bool {
+        let (group, version, kind) = self.group_version_kind();
+        let fits = |own: &str, wanted: &str| wanted.is_empty() || own == wanted;
+        fits(kind, &selector.kind) && fits(version, &selector.version) && fits(group, &selector.group)
+    }
+
+    /// The namespace as objects are compared by it: no namespace and `default` are the same to kustomize, and a cluster-scoped object
+    /// has none whatever it says.
+    pub(crate) fn effective_namespace(&self) -> &str {
+        match self.namespace() {
+            _ if self.is_cluster_scoped() => CLUSTER,
+            "" => "default",
+            namespace => namespace,
+        }
     }
 
     /// Remembers the current name before a filter changes it.

@@ -3,6 +3,10 @@
 use regex::{Error, Regex, RegexBuilder};
 
 use crate::budget::Budget;
+use crate::error::Fault;
+
+/// Steps to compile a byte of a program.
+const STEPS_OF_A_STATE: usize = 2;
 
 /// A compiled regular expression. What each match may cost goes to the budget.
 #[derive(Debug, Clone)]
@@ -14,9 +18,11 @@ pub(crate) struct Pattern {
 }
 
 /// Why a text makes no [`Pattern`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum PatternFault {
     TooLarge,
+    /// The render has done too much already.
+    Spent(Fault),
     /// With what the library says of it.
     Syntax(String),
 }
@@ -28,7 +34,8 @@ impl Pattern {
         let mut size = SMALL.min(most);
         // A program does not tell how large it is, only whether it fits.
         loop {
-            budget.work(text.len().saturating_add(size));
+            budget.work(text.len().saturating_add(size).saturating_mul(STEPS_OF_A_STATE));
+            budget.check().map_err(PatternFault::Spent)?;
             match RegexBuilder::new(text).size_limit(size).build() {
                 Ok(regex) => return Ok(Self { regex, size, budget: budget.clone() }),
                 Err(Error::CompiledTooBig(_)) if size < most => size = size.saturating_mul(16).min(most),

@@ -21,6 +21,9 @@ impl Accumulator<'_> {
         let mut transformers = Vec::new();
         transformers.extend(self.strategic_patches(layer));
         for entry in &kustomization.patches {
+            if !self.goes_on(layer, entry) {
+                return None;
+            }
             if let Some((patch, matcher)) = self.patch(layer, entry) {
                 let allow =
                     Allow { name_change: entry.value.allow_name_change, kind_change: entry.value.allow_kind_change };
@@ -29,6 +32,9 @@ impl Accumulator<'_> {
         }
         naming(kustomization, config, &mut transformers);
         for entry in &kustomization.labels {
+            if !self.goes_on(layer, entry) {
+                return None;
+            }
             if let Some(specs) = self.noted(layer, entry, labels::specs(&entry.value, config)) {
                 let labels = entry.value.pairs.clone();
                 transformers.push(entry.with(Transformer::Label { labels, specs: specs.into() }));
@@ -49,6 +55,9 @@ impl Accumulator<'_> {
             }));
         }
         for entry in &kustomization.patches_json6902 {
+            if !self.goes_on(layer, entry) {
+                return None;
+            }
             if let Some((operations, matcher)) = self.json_patch(layer, entry) {
                 transformers.push(entry.with(Transformer::PatchJson6902 { operations, matcher }));
             }

@@ -33,6 +33,7 @@ fn pattern(name: &str, budget: &Budget) -> Result<Option<Pattern>, Fault> {
     let text = format!("^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$");
     match Pattern::new(&text, budget) {
         Ok(pattern) => Ok(Some(pattern)),
+        Err(PatternFault::Spent(fault)) => Err(fault),
         Err(PatternFault::TooLarge) => Err(Fault::limit("the image name makes too large a regular expression")),
         Err(PatternFault::Syntax(_)) => Ok(None),
     }

@@ -48,7 +48,7 @@ impl LabelSelector {
             Requirement::In(_, values) | Requirement::NotIn(_, values) => values.len(),
             _ => 0,
         };
-        self.0.len().saturating_mul(labels).saturating_add(self.0.iter().map(values).sum())
+        self.0.len().saturating_mul(8 + labels).saturating_add(self.0.iter().map(values).sum())
     }
 
     pub(crate) fn matches<'a>(&self, labels: &(impl Iterator<Item = (&'a str, &'a str)> + Clone)) -> bool {

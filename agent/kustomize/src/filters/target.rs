@@ -69,12 +69,14 @@ impl Matcher {
     pub(crate) fn matches(&self, resource: &Resource) -> Result<bool, Fault> {
         let fits =
             |pattern: &Option<Pattern>, text: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
-        let (now, first) = (resource.id(), resource.original_id());
-        Ok((fits(&self.namespace, &first.namespace) || fits(&self.namespace, &now.namespace))
-            && (fits(&self.name, &first.name) || fits(&self.name, &now.name))
-            && fits(&self.group, &now.gvk.group)
-            && fits(&self.version, &now.gvk.version)
-            && fits(&self.kind, &now.gvk.kind)
+        let first = resource.previous.first();
+        let (group, version, kind) = resource.group_version_kind();
+        let (name, namespace) = (resource.name(), resource.effective_namespace());
+        Ok(fits(&self.kind, kind)
+            && fits(&self.version, version)
+            && fits(&self.group, group)
+            && (fits(&self.name, name) || first.is_some_and(|first| fits(&self.name, &first.name)))
+            && (fits(&self.namespace, namespace) || first.is_some_and(|first| fits(&self.namespace, &first.namespace)))
             && self.labels.matches(&resource.metadata_strings("labels"))?
             && self.matches_annotations(resource)?)
     }
@@ -131,6 +133,7 @@ fn anchored(field: &str, pattern: &str, budget: &Budget) -> Result<Option<Patter
     }
     match Pattern::new(&format!("^(?:{pattern})$"), budget) {
         Ok(pattern) => Ok(Some(pattern)),
+        Err(PatternFault::Spent(fault)) => Err(fault),
         Err(PatternFault::TooLarge) => {
             Err(Fault::limit(format!("{field} of the target is too large a regular expression")))
         }
