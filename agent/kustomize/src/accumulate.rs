@@ -4,6 +4,7 @@ mod configuration;
 mod helm;
 mod openapi;
 mod patches;
+mod plugin_transformers;
 mod plugins;
 mod resources;
 mod transformers;
@@ -26,6 +27,7 @@ use crate::kustomization::var::PlacedVar;
 use crate::load::Loader;
 use crate::object::Resource;
 use crate::parse::{self, FileFault};
+use crate::plugin::Function;
 use crate::resources::Resources;
 use crate::transformer::Transformer;
 
@@ -63,9 +65,24 @@ impl Layer<'_> {
     }
 }
 
-/// A transformer, and the file that asks for it when that is not the kustomization.
+/// What changes objects.
+enum Action {
+    Transformer(Box<At<Transformer>>),
+    Function(Box<At<Function>>),
+}
+
+impl Action {
+    fn problem(&self, fault: Fault) -> Problem {
+        match self {
+            Self::Transformer(at) => at.problem(fault),
+            Self::Function(at) => at.problem(fault),
+        }
+    }
+}
+
+/// A change, and the file that asks for it when that is not the kustomization.
 struct Step {
-    transformer: At<Transformer>,
+    action: Action,
     file: Option<String>,
     /// What to note of it.
     by: Option<Provenance>,
@@ -258,13 +275,20 @@ impl<'a> Accumulator<'a> {
     }
 
     fn step(&mut self, layer: &Layer<'_>, step: &Step, resources: &mut Resources) {
-        for problem in step.transformer.apply(resources, &self.loader.budget) {
-            let file = step.file.as_deref().unwrap_or(&layer.file);
-            self.error(layer.chain, file, problem.line, problem.field, problem.fault);
-        }
+        let mut problems = match &step.action {
+            Action::Transformer(transformer) => transformer.apply(resources, &self.loader.budget),
+            Action::Function(at) => {
+                let changed = at.value.transform(self.loader, layer.directory, resources);
+                changed.err().map(|fault| at.problem(fault)).into_iter().collect()
+            }
+        };
         if let Some(by) = &step.by {
             let noted = build_metadata::note_transformer(resources, by);
-            self.noted(layer, &step.transformer, noted);
+            problems.extend(noted.err().map(|fault| step.action.problem(fault)));
+        }
+        for problem in problems {
+            let file = step.file.as_deref().unwrap_or(&layer.file);
+            self.error(layer.chain, file, problem.line, problem.field, problem.fault);
         }
     }
 }

@@ -80,6 +80,24 @@ pub trait Fetch {
     fn helm(&self, request: &HelmRequest) -> Result<Vec<u8>, FetchError> {
         Err(FetchError::disabled(format!("charts such as {} are not rendered here", request.name)))
     }
+
+    /// Whether functions run here at all, which is asked before anything else is done with one.
+    ///
+    /// # Errors
+    /// [`FetchError::disabled`] if not. Unless this is implemented, always.
+    fn functions_enabled(&self) -> Result<(), FetchError> {
+        Err(FetchError::disabled(
+            "functions do not run here; put what they make into the repository and list it under resources",
+        ))
+    }
+
+    /// What a KRM function prints that the configuration of a plugin names: a program from the repository, which may do anything.
+    ///
+    /// # Errors
+    /// When the program can not be run, or fails.
+    fn function(&self, call: &FunctionCall) -> Result<Vec<u8>, FetchError> {
+        Err(FetchError::disabled(format!("the function {} does not run here", call.path)))
+    }
 }
 
 /// Which files of which git repository.
@@ -187,6 +205,21 @@ pub struct HelmRequest {
     pub devel: bool,
     /// `HELM_CONFIG_HOME` as the kustomization has it; empty for a temporary one.
     pub config_home: String,
+}
+
+/// A run of a program as a KRM function.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FunctionCall {
+    /// The program, as it is written: with a slash it is relative to the directory, without one it is looked for in `PATH`.
+    pub path: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// What its environment has besides.
+    pub env: Vec<(String, String)>,
+    /// Where it runs: the directory of the kustomization, relative to the root of the tree.
+    pub directory: String,
+    /// What it reads: a `ResourceList` as YAML.
+    pub input: Vec<u8>,
 }
 
 /// Why something could not be fetched. The message names no URL and no credential; the renderer adds what was asked for.

@@ -33,7 +33,9 @@ mod unprintable;
 
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Errors};
-pub use fetch::{Chart, ChartRequest, Fetch, FetchError, FetchErrorKind, HelmRequest, Repository, RepositoryRequest};
+pub use fetch::{
+    Chart, ChartRequest, Fetch, FetchError, FetchErrorKind, FunctionCall, HelmRequest, Repository, RepositoryRequest,
+};
 pub use fs::{Entry, Fs, FsError, Identity, MemoryFs};
 pub use object::{Object, Origin};
 pub use options::Options;

@@ -5,6 +5,7 @@
 
 mod chart;
 mod fetched;
+mod function;
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -3,8 +3,10 @@
 //! The fields of a kustomization stand for the same plugins, but an object must say everything itself: there are no field specs but its own.
 
 mod decode;
+mod function;
 
 pub(crate) use decode::value_add_targets;
+pub(crate) use function::Function;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +29,8 @@ pub(crate) enum Plugin {
     },
     /// `ConfigMapGenerator` or `SecretGenerator`.
     Generator(Box<Generator>),
+    /// A program that is not built in, which may generate or transform.
+    Function(Box<Function>),
     Hash,
     HelmChartInflationGenerator(Box<HelmChart>),
     IamPolicyGenerator(IamPolicy),

@@ -1,20 +1,15 @@
 //! `generators`, `transformers` and `validators`: plugins that objects configure.
 
-use plumb_yaml::Schema;
-
-use super::{Accumulated, Accumulator, Layer, Step};
+use super::{Accumulated, Accumulator, Action, Layer, Step};
 use crate::build_metadata;
-use crate::error::{ErrorKind, Fault};
-use crate::filters::name_affix::Affix;
-use crate::filters::patch_strategic::Allow;
+use crate::error::Fault;
 use crate::generate::generate;
 use crate::helm::inflate;
 use crate::kustomization::Kustomization;
 use crate::kustomization::decode::{At, Problem};
 use crate::object::{Origin, Resource};
 use crate::parse::{self, FileFault};
-use crate::plugin::{self, Plugin};
-use crate::transformer::Transformer;
+use crate::plugin::{self, Function, Plugin};
 
 impl Accumulator<'_> {
     /// Adds what the plugins of `generators` make.
@@ -48,6 +43,9 @@ impl Accumulator<'_> {
                     inflate(self.loader, layer.directory, &config.origin.file, &chart)
                         .map_err(|fault| vec![at(&config, ()).problem(fault)])
                 }
+                Plugin::Function(function) => function
+                    .generate(self.loader, layer.directory)
+                    .map_err(|fault| vec![at(&config, ()).problem(fault)]),
                 _ => Err(vec![at(&config, ()).problem(Fault::syntax("this plugin is not a generator"))]),
             };
             match made {
@@ -88,15 +86,22 @@ impl Accumulator<'_> {
             };
             let by = build_metadata::of_plugin(&config);
             let Some(by) = self.noted(&place, &at(&config, ()), by) else { continue };
-            if let Some(transformers) = self.plugin_transformer(&place, &config, plugin) {
-                let file = Some(config.origin.file.clone());
-                let last = transformers.len().saturating_sub(1);
-                steps.extend(transformers.into_iter().enumerate().map(|(index, transformer)| Step {
-                    transformer: at(&config, transformer),
-                    file: file.clone(),
-                    by: by.clone().filter(|_| index == last),
-                }));
-            }
+            let actions = match plugin {
+                Plugin::Function(function) => vec![Action::Function(Box::new(at(&config, *function)))],
+                plugin => match self.plugin_transformer(&place, &config, plugin) {
+                    Some(transformers) => transformers
+                        .into_iter()
+                        .map(|transformer| Action::Transformer(Box::new(at(&config, transformer))))
+                        .collect(),
+                    None => continue,
+                },
+            };
+            let last = actions.len().saturating_sub(1);
+            steps.extend(actions.into_iter().enumerate().map(|(index, action)| Step {
+                action,
+                file: Some(config.origin.file.clone()),
+                by: by.clone().filter(|_| index == last),
+            }));
         }
         steps
     }
@@ -135,14 +140,19 @@ impl Accumulator<'_> {
 
     fn plugin(&mut self, layer: &Layer<'_>, config: &Resource) -> Option<Plugin> {
         if !plugin::is_builtin(config) {
-            let message = format!(
-                "{} of {:?} is a plugin that is not built in, and only built-in plugins (apiVersion: builtin) are enabled",
-                config.kind(),
-                config.api_version()
-            );
-            let fault = Fault { kind: ErrorKind::Unsupported, message };
-            self.plugin_problem(layer, config, at(config, ()).problem(fault));
-            return None;
+            let function = Function::of(config).and_then(|function| {
+                let message = "this plugin is not built in (apiVersion: builtin), and names no function; others can not be run here";
+                let function = function.ok_or_else(|| Fault::unsupported(message))?;
+                self.loader.functions_enabled()?;
+                Ok(Plugin::Function(Box::new(function)))
+            });
+            return match function {
+                Ok(function) => Some(function),
+                Err(fault) => {
+                    self.plugin_problem(layer, config, at(config, ()).problem(fault));
+                    None
+                }
+            };
         }
         match Plugin::decode(config) {
             Ok(plugin) => Some(plugin),
@@ -153,109 +163,6 @@ impl Accumulator<'_> {
                 None
             }
         }
-    }
-
-    fn plugin_transformer(&mut self, place: &Layer<'_>, config: &Resource, plugin: Plugin) -> Option<Vec<Transformer>> {
-        let transformer = match plugin {
-            Plugin::Annotations { annotations, specs } => Transformer::Annotations { annotations, specs: specs.into() },
-            Plugin::Label { labels, specs } => Transformer::Label { labels, specs: specs.into() },
-            Plugin::ImageTag { image, specs } => Transformer::ImageTag { image, specs: specs.into() },
-            Plugin::ReplicaCount { replica, specs } => Transformer::ReplicaCount { replica, specs: specs.into() },
-            Plugin::Namespace { namespace, specs } => Transformer::Namespace { namespace, specs: specs.into() },
-            Plugin::Hash => Transformer::Hash,
-            Plugin::Affix { prefix, suffix, specs } => {
-                let affix = |(affix, text)| Transformer::Affix { affix, text, specs: specs.clone().into() };
-                return Some([(Affix::Prefix, prefix), (Affix::Suffix, suffix)].map(affix).into());
-            }
-            Plugin::Patch(patch) => {
-                let allow = Allow { name_change: patch.allow_name_change, kind_change: patch.allow_kind_change };
-                let (patch, matcher) = self.patch(place, &at(config, *patch))?;
-                Transformer::Patch { patch, matcher, allow }
-            }
-            Plugin::PatchJson6902(patch) => {
-                let (operations, matcher) = self.json_patch(place, &at(config, *patch))?;
-                Transformer::PatchJson6902 { operations, matcher }
-            }
-            Plugin::PatchStrategicMerge { paths, patches } => self.strategic_plugin(place, config, paths, &patches)?,
-            Plugin::Replacement(entries) => {
-                let read = entries.into_iter().map(|entry| {
-                    let entry = inside(config, entry);
-                    let replacements = self.replacements(place, &entry)?;
-                    Some(entry.with(replacements))
-                });
-                Transformer::Replacement(read.collect::<Option<_>>()?)
-            }
-            Plugin::ValueAdd { value, targets, target_file } => {
-                let mut targets = targets;
-                if !target_file.is_empty() {
-                    let read = self.loader.file(place.directory, &target_file);
-                    let (path, bytes) = self.noted(place, &at(config, ()), read)?;
-                    let documents = parse::documents(&bytes, Schema::Yaml11, &self.loader.budget);
-                    let documents = self.noted_file(place, &path, documents)?;
-                    match documents.first().map_or(Ok(Vec::new()), plugin::value_add_targets) {
-                        Ok(more) => targets.extend(more),
-                        Err(problems) => {
-                            for Problem { line, field, fault } in problems {
-                                self.error(place.chain, &path, line, field, fault);
-                            }
-                            return None;
-                        }
-                    }
-                }
-                let value = match value.trim() {
-                    "" => place.directory.rsplit('/').next().unwrap_or_default().to_owned(),
-                    value => value.to_owned(),
-                };
-                let wrong = if targets.is_empty() {
-                    Some("at least one target is needed")
-                } else if value.is_empty() {
-                    Some("the root of the repository has no name that could be the value; set value")
-                } else {
-                    None
-                };
-                if let Some(message) = wrong {
-                    self.problem(place, at(config, ()).problem(Fault::syntax(message)));
-                    return None;
-                }
-                Transformer::ValueAdd { value, targets }
-            }
-            Plugin::Generator(_) | Plugin::HelmChartInflationGenerator(_) | Plugin::IamPolicyGenerator(_) => {
-                return None;
-            }
-        };
-        Some(vec![transformer])
-    }
-
-    fn strategic_plugin(
-        &mut self,
-        place: &Layer<'_>,
-        config: &Resource,
-        paths: Vec<At<String>>,
-        patches: &str,
-    ) -> Option<Transformer> {
-        let mut entries = Vec::new();
-        for path in paths {
-            let entry = inside(config, path);
-            let patches = self.strategic_patch(place, &entry)?;
-            entries.push(entry.with(patches));
-        }
-        let inline = parse::resources(patches.as_bytes(), &place.file, &self.loader.schemas, &self.loader.budget);
-        let inline = match inline {
-            Ok(inline) => inline,
-            Err(faults) => {
-                for FileFault { fault, .. } in faults {
-                    self.problem(place, at(config, ()).problem(fault));
-                }
-                return None;
-            }
-        };
-        entries.push(at(config, inline));
-        if entries.iter().all(|entry| entry.value.is_empty()) {
-            let message = "there are no patches; set paths or patches";
-            self.problem(place, at(config, ()).problem(Fault::syntax(message)));
-            return None;
-        }
-        Some(Transformer::PatchStrategicMerge(entries))
     }
 
     /// Notes what is wrong with a plugin, in the file of its object.
@@ -278,11 +185,11 @@ fn is_inline(entry: &str) -> bool {
 }
 
 /// A value in the place of the object that configures it.
-fn at<T>(config: &Resource, value: T) -> At<T> {
+pub(super) fn at<T>(config: &Resource, value: T) -> At<T> {
     At { line: config.origin.line.unwrap_or_default(), field: plugin::describe(config), value }
 }
 
 /// A part of the configuration in the place of the object.
-fn inside<T>(config: &Resource, part: At<T>) -> At<T> {
+pub(super) fn inside<T>(config: &Resource, part: At<T>) -> At<T> {
     At { field: format!("{}: {}", plugin::describe(config), part.field), ..at(config, part.value) }
 }

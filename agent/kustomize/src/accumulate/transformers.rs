@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Accumulator, Layer, Step};
+use super::{Accumulator, Action, Layer, Step};
 use crate::error::Fault;
 use crate::fieldspec::config::Config;
 use crate::filters::labels;
@@ -78,7 +78,11 @@ impl Accumulator<'_> {
         }
         let mut steps: Vec<Step> = transformers
             .into_iter()
-            .map(|transformer| Step { by: layer.field(transformer.value.plugin()), transformer, file: None })
+            .map(|transformer| Step {
+                by: layer.field(transformer.value.plugin()),
+                action: Action::Transformer(Box::new(transformer)),
+                file: None,
+            })
             .collect();
         steps.extend(self.plugin_transformers(layer, &kustomization.transformer_plugins));
         (self.errors.len() == before).then_some(steps)

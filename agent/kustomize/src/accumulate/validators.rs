@@ -2,7 +2,6 @@
 
 use super::{Accumulated, Accumulator, Layer, Step};
 use crate::error::Fault;
-use crate::kustomization::decode::At;
 use crate::object::Resource;
 use crate::resources::Resources;
 use crate::tree::{Map, Tree};
@@ -22,9 +21,9 @@ impl Accumulator<'_> {
             let step = Step { by: None, ..step };
             self.step(layer, &step, &mut accumulated.resources);
             if let Err(fault) = unchanged(&before, &accumulated.resources) {
-                let Step { transformer: At { line, field, .. }, file, .. } = step;
-                let file = file.unwrap_or_else(|| layer.file.clone());
-                self.error(layer.chain, &file, Some(line), Some(field), fault);
+                let problem = step.action.problem(fault);
+                let file = step.file.as_deref().unwrap_or(&layer.file);
+                self.error(layer.chain, file, problem.line, problem.field, problem.fault);
             }
         }
     }
