@@ -262,10 +262,9 @@ impl<'a> Accumulator<'a> {
             return None;
         }
         for step in steps? {
-            if !self.goes_on(layer, &step.transformer) {
+            if !self.step(layer, &step, &mut accumulated.resources) {
                 return None;
             }
-            self.step(layer, &step, &mut accumulated.resources);
         }
         if self.errors.len() == before {
             self.validate(layer, &mut accumulated);
@@ -274,7 +273,8 @@ impl<'a> Accumulator<'a> {
         (self.errors.len() == before).then_some(accumulated)
     }
 
-    fn step(&mut self, layer: &Layer<'_>, step: &Step, resources: &mut Resources) {
+    /// Changes the objects, and says whether there may be another step.
+    fn step(&mut self, layer: &Layer<'_>, step: &Step, resources: &mut Resources) -> bool {
         let mut problems = match &step.action {
             Action::Transformer(transformer) => transformer.apply(resources, &self.loader.budget),
             Action::Function(at) => {
@@ -286,10 +286,16 @@ impl<'a> Accumulator<'a> {
             let noted = build_metadata::note_transformer(resources, by);
             problems.extend(noted.err().map(|fault| step.action.problem(fault)));
         }
+        let within = self.loader.budget.check();
+        let goes_on = within.is_ok();
+        if problems.is_empty() {
+            problems.extend(within.err().map(|fault| step.action.problem(fault)));
+        }
         for problem in problems {
             let file = step.file.as_deref().unwrap_or(&layer.file);
             self.error(layer.chain, file, problem.line, problem.field, problem.fault);
         }
+        goes_on && !self.gives_up()
     }
 }
 

@@ -19,7 +19,9 @@ impl Accumulator<'_> {
         for step in self.plugin_transformers(layer, validators) {
             let before = accumulated.resources.iter().cloned().collect::<Vec<_>>();
             let step = Step { by: None, ..step };
-            self.step(layer, &step, &mut accumulated.resources);
+            if !self.step(layer, &step, &mut accumulated.resources) {
+                return;
+            }
             if let Err(fault) = unchanged(&before, &accumulated.resources) {
                 let problem = step.action.problem(fault);
                 let file = step.file.as_deref().unwrap_or(&layer.file);
