@@ -69,6 +69,16 @@ pub enum Error {
         /// The branches that there are.
         message: String,
     },
+    /// The repository has no such branch, tag or commit.
+    #[error("{url} has no branch, tag or commit {reference:?}: {message}")]
+    UnknownReference {
+        /// The repository.
+        url: String,
+        /// What was asked for.
+        reference: String,
+        /// What there is, or what the server says.
+        message: String,
+    },
     /// No commit has this name.
     #[error(
         "{revision:?} names no commit that is known here; give a full or abbreviated commit id, a branch or a tag that was pushed"
@@ -172,6 +182,7 @@ impl Error {
             | Self::Certificate { .. }
             | Self::RepositoryNotFound { .. }
             | Self::UnknownBranch { .. }
+            | Self::UnknownReference { .. }
             | Self::UnknownRevision { .. }
             | Self::Ambiguous { .. }
             | Self::Id { .. }

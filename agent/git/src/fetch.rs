@@ -78,17 +78,12 @@ fn list(
 ) -> Result<Listing, Error> {
     let mut head = None;
     let (mut branches, mut tags) = (Vec::new(), Vec::new());
-    let listed = connection.list().map_err(|error| call.explain(&error))?;
-    // git2 has no way to ask for the name of a reference but one that panics when it is no UTF-8, and anybody who may push can make one.
-    let named = catch_unwind(AssertUnwindSafe(|| {
-        listed.iter().map(|remote| (remote.name().to_owned(), remote.oid())).collect::<Vec<_>>()
-    }));
-    let named = named.map_err(|_| Error::UnknownBranch {
-        url: call.shown().to_owned(),
-        branch: branch.to_owned(),
-        message: "the server has a branch or tag whose name is no UTF-8, so its list can't be read; rename that one"
-            .into(),
-    })?;
+    let unreadable = |message: &str| Error::UnknownBranch {
+        url: call.shown().into(),
+        branch: branch.into(),
+        message: message.into(),
+    };
+    let named = names(connection, call, unreadable)?;
     for (name, id) in named {
         if name == reference {
             head = Some(id);
@@ -107,6 +102,22 @@ fn list(
         Error::UnknownBranch { url: call.shown().to_owned(), branch: branch.to_owned(), message }
     })?;
     Ok(Listing { head, tags })
+}
+
+/// What the server's references are called, and what they lead to.
+pub(crate) fn names(
+    connection: &git2::RemoteConnection<'_, '_, '_>,
+    call: &Call,
+    unreadable: impl FnOnce(&str) -> Error,
+) -> Result<Vec<(String, Oid)>, Error> {
+    let listed = connection.list().map_err(|error| call.explain(&error))?;
+    // git2 has no way to ask for the name of a reference but one that panics when it is no UTF-8, and anybody who may push can make one.
+    let named = catch_unwind(AssertUnwindSafe(|| {
+        listed.iter().map(|remote| (remote.name().to_owned(), remote.oid())).collect::<Vec<_>>()
+    }));
+    named.map_err(|_| {
+        unreadable("the server has a branch or tag whose name is no UTF-8, so its list can't be read; rename that one")
+    })
 }
 
 /// Moves the local references to where the server's are.

@@ -15,8 +15,11 @@ mod history;
 mod id;
 mod known_hosts;
 mod push;
+mod reference;
 mod remote;
 mod repository;
+mod snapshot;
+mod submodules;
 mod tree;
 mod worker;
 
@@ -27,6 +30,7 @@ pub use fetch::Fetched;
 pub use id::CommitId;
 pub use push::FileChange;
 pub use repository::{Limits, Repository};
+pub use snapshot::{Snapshot, SnapshotOptions, local_submodules_allowed};
 pub use tree::Tree;
 
 #[cfg(test)]

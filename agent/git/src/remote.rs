@@ -34,6 +34,10 @@ impl Call {
         &self.address.url
     }
 
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.address.protocol
+    }
+
     /// What people may see of the URL.
     pub(crate) fn shown(&self) -> &str {
         &self.address.shown

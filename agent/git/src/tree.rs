@@ -134,6 +134,10 @@ impl Fs for Tree {
         self.find(path).map_err(|error| unreadable(path, error))
     }
 
+    fn list(&self, path: &str) -> Result<Vec<String>, FsError> {
+        Ok(self.names(path).map_err(|error| unreadable(path, error))?.unwrap_or_default())
+    }
+
     fn identify(&self, path: &str) -> Result<Identity, FsError> {
         let found = self.inner.with(|handle| self.place(handle, path)).map_err(|error| unreadable(path, error))?;
         Ok(match found {
