@@ -20,7 +20,8 @@ pub(crate) fn specs(labels: &Labels, config: &Config) -> Result<Vec<FieldSpec>, 
     let mut specs = labels.fields.clone();
     let mut add = |more: &[FieldSpec]| more.iter().try_for_each(|spec| merge_one(&mut specs, spec));
     match labels.include {
-        Include::Common => add(&config.common_labels)?,
+        // These are not merged with anything, so that even a conflict among them is none.
+        Include::Common => return Ok(config.common_labels.to_vec()),
         Include::Selectors => {
             add(&config.labels)?;
             add(&config.common_labels)?;
