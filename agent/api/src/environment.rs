@@ -59,6 +59,18 @@ pub struct EnvironmentSpec {
     #[serde(default)]
     pub drift: Drift,
 
+    /// Environments of the same namespace that must be ready before a revision is applied here. What comes from the same branch must be
+    /// ready at that revision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub depends_on: Vec<NameReference>,
+
+    /// Whether a revision is applied only if the API server would take all of its objects: each goes through a server-side dry run before
+    /// the first is written.
+    #[serde(default)]
+    pub atomic: bool,
+
     /// What becomes of the objects when the Environment itself is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,

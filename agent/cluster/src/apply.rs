@@ -43,10 +43,7 @@ impl Cluster {
         if desired.rules.create_only && bounded(&desired.id, api.get_metadata_opt(&desired.id.name)).await?.is_some() {
             return Ok(Applied::Present);
         }
-        let parameters = PatchParams {
-            field_validation: Some(ValidationDirective::Strict),
-            ..PatchParams::apply(FIELD_MANAGER).force()
-        };
+        let parameters = parameters();
         let attempt = || async {
             let patch = Patch::Apply(&desired.body);
             let request = api.patch_metadata(&desired.id.name, &parameters, &patch);
@@ -59,6 +56,19 @@ impl Cluster {
         attempt.retry(backoff()).when(|error| error.class() == Class::Transient).await
     }
 
+    /// Whether the API server would take the object.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn rehearse(&self, desired: &Desired) -> Result<(), Error> {
+        let api: Api<DynamicObject> = self.api(desired)?;
+        let attempt = || async {
+            let (parameters, patch) = (dry_run(), Patch::Apply(&desired.body));
+            bounded(&desired.id, api.patch_metadata(&desired.id.name, &parameters, &patch)).await.map(drop)
+        };
+        attempt.retry(backoff()).when(|error| error.class() == Class::Transient).await
+    }
+
     /// What an apply would make of the object, without doing it, and the object as it is now.
     ///
     /// # Errors
@@ -66,13 +76,8 @@ impl Cluster {
     pub async fn dry_run(&self, desired: &Desired) -> Result<(Option<Value>, Value), Error> {
         let api: Api<DynamicObject> = self.api(desired)?;
         let live = bounded(&desired.id, api.get_opt(&desired.id.name)).await?;
-        let parameters = PatchParams {
-            field_validation: Some(ValidationDirective::Strict),
-            ..PatchParams::apply(FIELD_MANAGER).force()
-        }
-        .dry_run();
         let merged =
-            bounded(&desired.id, api.patch(&desired.id.name, &parameters, &Patch::Apply(&desired.body))).await?;
+            bounded(&desired.id, api.patch(&desired.id.name, &dry_run(), &Patch::Apply(&desired.body))).await?;
         let value = |object: DynamicObject| {
             serde_json::to_value(object)
                 .map_err(|error| Error::Malformed { what: desired.id.to_string(), message: error.to_string() })
@@ -135,6 +140,15 @@ impl Cluster {
             _ => Api::all_with(self.client.clone(), &kind.resource),
         }
     }
+}
+
+fn parameters() -> PatchParams {
+    let field_validation = Some(ValidationDirective::Strict);
+    PatchParams { field_validation, ..PatchParams::apply(FIELD_MANAGER).force() }
+}
+
+fn dry_run() -> PatchParams {
+    parameters().dry_run()
 }
 
 /// Three more attempts within about a second; a longer outage is for the reconcile to wait out.

@@ -22,7 +22,8 @@ pub use field_rules::{DriftPolicy, FieldRule, FieldRules};
 pub use inventory::{Inventory, InventoryError};
 pub use live::{Drift, Live, Observation};
 pub use manifest::{
-    Body, DIGEST_ANNOTATION, Desired, ENVIRONMENT_LABEL, ManifestError, Manifests, NAMESPACE_LABEL, Owner, prepare,
+    Body, DIGEST_ANNOTATION, Desired, ENVIRONMENT_LABEL, ManifestError, Manifests, NAMESPACE_LABEL, Owner, definitions,
+    prepare,
 };
 pub use object::{GroupKind, ObjectId, Scope, split_api_version};
 pub use ownership::FIELD_MANAGER;

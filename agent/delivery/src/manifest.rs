@@ -1,6 +1,7 @@
 //! Rendered objects made ready to apply: checked, named, labelled, digested.
 
 mod body;
+mod definitions;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::{
 };
 
 pub use body::Body;
+pub use definitions::definitions;
 
 /// Label with the name of the Environment that owns an object.
 pub const ENVIRONMENT_LABEL: &str = "plumb.dev/environment";

@@ -3,7 +3,8 @@
 use anyhow::{Result, ensure};
 use e2e::{agent::kubectl, stage::Stage};
 use k8s_openapi::api::{apps::v1::Deployment, batch::v1::Job, core::v1::ConfigMap};
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
+use plumb_api::Environment;
 use serde_json::{Value, json};
 
 /// Pushes an overlay of these objects, each in a file of its own.
@@ -133,5 +134,44 @@ async fn a_later_wave_waits_for_the_health_of_the_one_before() -> Result<()> {
     let revision = push(&stage, "dev: mended", &[first(false), config_map("second", "one", json!({}))]).await?;
     stage.ready_at("dev", &revision).await?;
     stage.has_value("second", "one").await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_atomic_revision_is_applied_as_a_whole_or_not_at_all() -> Result<()> {
+    let stage = Stage::new("atomic").await?;
+    stage.environment("dev", json!({"atomic": true})).await?;
+    let revision = push(&stage, "dev: one", &[config_map("a", "one", json!({}))]).await?;
+    stage.ready_at("dev", &revision).await?;
+    let refused =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}, "data": {"not a key": "x"}});
+    push(&stage, "dev: two, and one that is refused", &[config_map("a", "two", json!({})), refused]).await?;
+    let message = stage.not_ready("dev", "ApplyFailed").await?;
+    ensure!(message.contains("spec.atomic"), "{message}");
+    stage.has_value("a", "one").await?;
+    let objects = [config_map("a", "two", json!({})), config_map("b", "two", json!({}))];
+    let revision = push(&stage, "dev: mended", &objects).await?;
+    stage.ready_at("dev", &revision).await?;
+    stage.has_value("a", "two").await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_environment_waits_for_those_that_it_depends_on() -> Result<()> {
+    let stage = Stage::new("depends").await?;
+    stage.environment("apps", json!({"dependsOn": [{"name": "base"}]})).await?;
+    stage.push_config_maps("apps", &["app"], "one").await?;
+    let message = stage.not_ready("apps", "Progressing").await?;
+    ensure!(message.contains("base, which does not exist"), "{message}");
+    ensure!(stage.value("app").await?.is_none(), "it did not wait");
+    stage.environment("base", json!({"dependsOn": [{"name": "apps"}]})).await?;
+    let message = stage.not_ready("apps", "ReferenceInvalid").await?;
+    ensure!(message.contains("apps -> base -> apps"), "{message}");
+    let none = json!({"spec": {"dependsOn": []}});
+    stage.api::<Environment>().patch("base", &PatchParams::default(), &Patch::Merge(&none)).await?;
+    let revision = stage.push_config_maps("base", &["base"], "one").await?;
+    stage.ready_at("base", &revision).await?;
+    stage.ready_at("apps", &revision).await?;
+    stage.has_value("app", "one").await?;
     stage.end().await
 }

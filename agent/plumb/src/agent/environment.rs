@@ -1,8 +1,10 @@
 //! Keeps one environment true: one task each, so that a slow or failing one delays nobody.
 
 mod deletion;
+mod dependencies;
 mod problems;
 mod reconcile;
+mod rehearsal;
 mod render;
 mod status;
 mod watching;
@@ -49,6 +51,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
     head.mark_changed();
     let promotions = cx.promotions(&key);
     let mut promotion_records = promotions.subscribe();
+    let mut others = cx.board.changes();
     let status = environment.status.clone().unwrap_or_default();
     let mut worker = Worker {
         owner: Owner { namespace: key.namespace.clone(), name: key.name.clone() },
@@ -126,6 +129,8 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 reconcile |= matches!(worker.outcome, Outcome::Waiting(_));
             }
             _ = promotion_records.changed() => worker.status.promotions.clone_from(&promotion_records.borrow_and_update()),
+            // What this environment depends on may be ready.
+            Ok(()) = others.changed(), if worker.waits_for_others() => reconcile = true,
             () = sleep_until(retry) => reconcile = true,
             () = sleep_until(write_status) => {}
             () = sleep_until(deadline) => {}
@@ -214,6 +219,10 @@ impl Worker {
                 Some(Instant::now() + STATUS_PAUSE)
             }
         }
+    }
+
+    fn waits_for_others(&self) -> bool {
+        self.outcome != Outcome::Applied && !self.environment.spec.depends_on.is_empty()
     }
 
     /// Shows the state to the rest of the agent.

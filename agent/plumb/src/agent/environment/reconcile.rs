@@ -24,7 +24,7 @@ use super::{
 use crate::agent::board::{Head, Tracked};
 
 /// How many requests of one wave are under way at once.
-const PARALLEL: usize = 16;
+pub(super) const PARALLEL: usize = 16;
 /// How long new kinds may take to be served after their definition was applied.
 const ESTABLISHED: Duration = Duration::from_secs(30);
 /// How many objects a message names.
@@ -119,7 +119,7 @@ impl Worker {
         };
         let wanted = self.wanted(&head).await;
         self.pinned = wanted.as_ref().ok().map(|revision| (head.revision.clone(), revision.clone()));
-        let rendered = match wanted {
+        let rendered = match wanted.and_then(|revision| self.dependencies(&revision).map(|()| revision)) {
             Ok(revision) => self.bring_to(&head, &revision).await.map(|()| revision),
             Err(outcome) => Err(outcome),
         };
@@ -327,6 +327,9 @@ impl Worker {
         }
         let applied: usize = plan.apply.values().map(Vec::len).sum();
         tracing::info!(apply = applied, prune = plan.prune.len(), "changing the cluster");
+        if self.environment.spec.atomic && !self.rehearse(plan, problems).await {
+            return Ok(false);
+        }
         // Written first, so that a crash leaves no object that the inventory lacks.
         self.write_inventory(&plan.before).await?;
         for (wave, ids) in &plan.apply {

@@ -7,8 +7,8 @@ use kube::{Api, ResourceExt as _, api::DynamicObject};
 use plumb_api::Environment;
 use plumb_cluster::Cluster;
 use plumb_delivery::{
-    Desired, DriftPolicy, ENVIRONMENT_LABEL, GroupKind, Known, Live, ManifestError, Manifests, NAMESPACE_LABEL,
-    ObjectId, Owner, Policy, Scope, plan, prepare, rules,
+    Desired, DriftPolicy, ENVIRONMENT_LABEL, Known, Live, ManifestError, Manifests, NAMESPACE_LABEL, ObjectId, Owner,
+    Policy, definitions, plan, prepare, rules,
 };
 use plumb_kustomize::Rendered;
 use serde_json::Value;
@@ -216,46 +216,9 @@ async fn live(cluster: &Cluster, owner: &Owner, id: &ObjectId) -> Result<Option<
     }))
 }
 
-/// The kinds, with their versions, that the CustomResourceDefinitions among the objects define.
-fn definitions<'a>(objects: impl IntoIterator<Item = &'a Value>) -> BTreeMap<(GroupKind, String), Scope> {
-    let mut defined = BTreeMap::new();
-    for object in objects.into_iter().filter(|object| object["kind"] == "CustomResourceDefinition") {
-        let spec = &object["spec"];
-        let (Some(group), Some(kind)) = (spec["group"].as_str(), spec["names"]["kind"].as_str()) else { continue };
-        let scope = if spec["scope"] == "Namespaced" { Scope::Namespaced } else { Scope::Cluster };
-        for version in spec["versions"].as_array().into_iter().flatten().filter_map(|version| version["name"].as_str())
-        {
-            defined.insert((GroupKind { group: group.to_owned(), kind: kind.to_owned() }, version.to_owned()), scope);
-        }
-    }
-    defined
-}
-
 #[cfg(test)]
 mod tests {
-    use expect_test::expect;
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn kinds_that_come_with_the_overlay_are_known() {
-        let objects = [
-            json!({"kind": "ConfigMap"}),
-            json!({"kind": "CustomResourceDefinition", "spec": {
-                "group": "example.com", "scope": "Namespaced", "names": {"kind": "Widget"}, "versions": [{"name": "v1"}, {"name": "v1beta1"}],
-            }}),
-            json!({"kind": "CustomResourceDefinition", "spec": {"group": "broken"}}),
-        ];
-        let lines: Vec<_> = definitions(&objects)
-            .iter()
-            .map(|((kind, version), scope)| format!("{kind}/{version} {scope:?}"))
-            .collect();
-        expect![[r#"
-            Widget.example.com/v1 Namespaced
-            Widget.example.com/v1beta1 Namespaced"#]]
-        .assert_eq(&lines.join("\n"));
-    }
 
     #[test]
     fn a_namespace_that_is_made_explains_what_is_missing_in_it() {

@@ -1,0 +1,72 @@
+//! `atomic`: nothing is written before the API server has agreed to all of it.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt as _, stream};
+use plumb_cluster::Class;
+use plumb_delivery::{Desired, GroupKind, ManifestError, ObjectId, Plan, definitions, split_api_version};
+
+use super::{Worker, problems::Problems, reconcile::PARALLEL};
+
+impl Worker {
+    /// Whether the API server would take all that is planned.
+    ///
+    /// Objects of kinds and in namespaces that the same plan brings can't be tried, and are taken on trust.
+    pub(super) async fn rehearse(&self, plan: &Plan, problems: &mut Problems) -> bool {
+        let Some(target) = &self.target else { return true };
+        let planned: Vec<Desired> = plan
+            .apply
+            .values()
+            .flatten()
+            .filter_map(|id| target.manifests.objects.get(id))
+            .filter(|desired| !desired.rules.create_only)
+            .map(|desired| self.watched.yielding(desired))
+            .collect();
+        let bodies: Vec<_> = planned
+            .iter()
+            .filter(|desired| desired.id.kind == "CustomResourceDefinition")
+            .map(|desired| desired.body.value())
+            .collect();
+        let coming = definitions(&bodies);
+        let is_coming = |error: &ManifestError| match error {
+            ManifestError::UnknownKind { api_version, kind, .. } => {
+                let version = split_api_version(api_version).1.to_owned();
+                coming.contains_key(&(GroupKind::new(api_version, kind), version))
+            }
+            _ => false,
+        };
+        if target.errors.iter().any(|error| !is_coming(error)) {
+            return false;
+        }
+        let namespaces: BTreeSet<String> =
+            planned.iter().filter(|desired| is_namespace(&desired.id)).map(|desired| desired.id.name.clone()).collect();
+        let answers: Vec<_> = stream::iter(planned)
+            .map(|desired| {
+                let cluster = self.cx.cluster.clone();
+                async move {
+                    let answer = cluster.rehearse(&desired).await;
+                    (desired, answer)
+                }
+            })
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
+        let mut agreed = true;
+        for (desired, answer) in answers {
+            let Err(error) = answer else { continue };
+            let in_new_namespace =
+                desired.id.namespace.as_deref().is_some_and(|namespace| namespaces.contains(namespace));
+            if error.code() == Some(404) && in_new_namespace || error.is_immutable() && desired.rules.force {
+                continue;
+            }
+            agreed = false;
+            let message = format!("{error}; nothing of the revision was applied, for spec.atomic is true");
+            problems.add(message, error.class() == Class::Transient);
+        }
+        agreed
+    }
+}
+
+fn is_namespace(id: &ObjectId) -> bool {
+    id.group.is_empty() && id.kind == "Namespace"
+}
