@@ -131,9 +131,14 @@ fn items_of_list(tree: &Tree) -> Result<Option<Vec<Tree>>, Fault> {
     match tree.get("items") {
         None => Ok(None),
         Some(items) if items.is_null() => Ok(Some(Vec::new())),
-        // The items pass through JSON on this way, so how their scalars were written is lost.
+        // The items pass through JSON on this way, which has all strings in quotes.
         Some(Tree::Sequence(items)) => {
-            Ok(Some(items.iter().map(|item| Tree::from_value(item.clone().into_value())).collect()))
+            let read = |item: &Tree| {
+                let mut read = Tree::from_value(item.clone().into_value());
+                read.quote_strings();
+                read
+            };
+            Ok(Some(items.iter().map(read).collect()))
         }
         Some(other) => {
             Err(Fault::syntax(format!("items of a {} must be a list, found {}", kind(tree), other.describe())))

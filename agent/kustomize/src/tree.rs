@@ -273,6 +273,15 @@ impl Tree {
         self.assign(Self::plain(text));
     }
 
+    /// Puts all strings in quotes, so that what takes their place stays a string.
+    pub(crate) fn quote_strings(&mut self) {
+        match self {
+            Self::Scalar(scalar) => scalar.quoted |= scalar.kind == Kind::String,
+            Self::Sequence(items) => items.iter_mut().for_each(Self::quote_strings),
+            Self::Mapping(map) => map.values_mut().for_each(Self::quote_strings),
+        }
+    }
+
     /// Puts a scalar in the place of this one, which leaves it its quotes.
     pub(crate) fn assign(&mut self, new: Self) {
         let (was_quoted, shared) = match self {

@@ -135,6 +135,9 @@ fn binding_namespaces(resource: &Resource) -> Result<HashSet<String>, Fault> {
         resource.tree.get("subjects").and_then(Tree::as_sequence).filter(|_| resource.kind() == "RoleBinding");
     for subject in subjects.unwrap_or_default() {
         let wrong = |what: &str| Fault::conflict(format!("{}: {what} of a subject must be a string", resource.id()));
+        if subject.as_mapping().is_none() {
+            return Err(Fault::conflict(format!("a subject must be a map, found {}", subject.describe())));
+        }
         let (Some(namespace), Some(kind)) = (subject.get("namespace"), subject.get("kind")) else { continue };
         if !kind.is_string() {
             return Err(wrong("the kind"));

@@ -76,10 +76,13 @@ fn apply_to(resources: &mut Resources, selected: Vec<usize>, patch: &Resource, a
     for index in selected {
         let Some(resource) = resources.get_mut(index) else { continue };
         if let Tree::Mapping(map) = &mut patch.tree {
-            map.insert("apiVersion".to_owned(), Tree::added(resource.api_version()));
+            map.insert("apiVersion".to_owned(), Tree::plain(resource.api_version()));
         }
+        let versionless = resource.api_version().is_empty();
         if !patch_one(resource, &patch, allow, &budget)? {
             deleted.push(index);
+        } else if versionless && let Some(map) = resource.tree.as_mapping_mut() {
+            map.insert("apiVersion".to_owned(), Tree::added(""));
         }
     }
     for index in deleted.into_iter().rev() {
