@@ -4,6 +4,7 @@ mod cluster;
 mod crds;
 mod diff;
 mod disk;
+mod fetch;
 mod output;
 mod promote;
 mod render;
@@ -114,6 +115,10 @@ mod tests {
     #[test]
     fn what_does_not_go_together_is_refused() {
         check("plumb render overlays/dev --revision main", &expect!["understood"]);
+        check(
+            "plumb render dev --enable-helm --helm-command /opt/helm --helm-api-versions a/v1 --helm-api-versions b/v1 --helm-kube-version 1.30 --helm-debug",
+            &expect!["understood"],
+        );
         check("plumb render -o xml", &expect!["error: invalid value 'xml' for '--output <OUTPUT>'"]);
         check("plumb diff dev -n shop -C /srv/platform --revision main", &expect!["understood"]);
         check(

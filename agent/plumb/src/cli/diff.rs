@@ -69,12 +69,12 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 
 fn render(options: &Options, path: &str) -> anyhow::Result<Rendered> {
     if let Some(directory) = &options.path {
-        return source::from_disk(directory);
+        return source::from_disk(directory, None);
     }
     let directory = source::checkout(&options.directory)?.join(path.trim_matches('/'));
     match &options.revision {
-        Some(revision) => source::from_revision(&directory, revision),
-        None => source::from_disk(&directory),
+        Some(revision) => source::from_revision(&directory, revision, None),
+        None => source::from_disk(&directory, None),
     }
 }
 

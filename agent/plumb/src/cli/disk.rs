@@ -50,6 +50,12 @@ impl Disk {
     }
 }
 
+impl Disk {
+    fn failure(&self, path: &str, error: &io::Error) -> FsError {
+        FsError { path: self.root.join(path).display().to_string(), message: error.to_string() }
+    }
+}
+
 /// The id of a directory: what is in it, by name.
 fn names(directory: &Path) -> io::Result<String> {
     let mut names = fs::read_dir(directory)?
@@ -66,8 +72,19 @@ impl Fs for Disk {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(Entry::Missing)
             }
-            Err(error) => Err(FsError { path: self.root.join(path).display().to_string(), message: error.to_string() }),
+            Err(error) => Err(self.failure(path, &error)),
         }
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, FsError> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.root.join(path)).map_err(|error| self.failure(path, &error))? {
+            let name = entry.map_err(|error| self.failure(path, &error))?.file_name();
+            let name = name.into_string();
+            names.push(name.map_err(|_| self.failure(path, &io::Error::other("it holds a name that is not UTF-8")))?);
+        }
+        names.sort();
+        Ok(names)
     }
 }
 
@@ -167,6 +184,8 @@ mod tests {
         }
         assert!(matches!(disk.lookup("c/d.yaml").unwrap(), Entry::File { bytes, .. } if *bytes == *b"x"));
         assert!(matches!(disk.lookup("").unwrap(), Entry::Directory { .. }));
+        assert_eq!(disk.list("").unwrap(), ["a", "c", "link"]);
+        assert!(disk.list("nothing").is_err());
     }
 
     #[test]

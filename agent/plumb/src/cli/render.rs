@@ -4,18 +4,36 @@ use std::{path::PathBuf, process::ExitCode};
 
 use serde_json::{Value, json};
 
-use super::{output, source};
+use super::{
+    fetch::{Fetcher, Helm},
+    output, source,
+};
 
 /// What to render.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Options {
-    /// Directory of the overlay's kustomization.yaml
+    /// Directory of the overlay's kustomization.yaml, or the URL of a git repository with one
     #[arg(default_value = ".", value_hint = clap::ValueHint::DirPath)]
     path: PathBuf,
     /// Render the directory as it is at this commit, branch or tag of the git repository around it, without a checkout
     #[arg(long, value_name = "REVISION")]
     revision: Option<String>,
+    /// Let helm inflate the charts of helmCharts
+    #[arg(long)]
+    enable_helm: bool,
+    /// The helm to use
+    #[arg(long, value_name = "PATH", default_value = "helm", value_hint = clap::ValueHint::CommandName)]
+    helm_command: String,
+    /// API version that charts find in the cluster, unless they name some themselves; may be given several times
+    #[arg(long, value_name = "VERSION")]
+    helm_api_versions: Vec<String>,
+    /// Version of Kubernetes that charts find, unless they name one themselves
+    #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true)]
+    helm_kube_version: String,
+    /// Run helm with --debug
+    #[arg(long)]
+    helm_debug: bool,
     /// Form of the output
     #[arg(short, long, value_enum, default_value = "yaml")]
     output: Format,
@@ -26,8 +44,9 @@ Examples:
   plumb render overlays/dev                       # as `kustomize build overlays/dev`, to the byte
   plumb render overlays/dev --revision main~3     # as it was three commits ago
   diff <(plumb render overlays/dev) <(plumb render overlays/staging)
+  plumb render 'https://github.com/owner/repo//overlays/dev?ref=v1.2'
 
-Nothing is read from outside of the git repository that holds the directory, and nothing from a network.
+Remote bases and files are fetched as kustomize fetches them; nothing else is read from outside of the git repository that holds the directory. The agent fetches nothing: an overlay that needs it can't be deployed. Helm runs only with --enable-helm, in a home directory of its own, without the variables of yours.
 
 Exit codes: 0 rendered, 2 wrong usage, 3 the overlay can't be rendered: all that is wrong with it is told on standard error.";
 
@@ -41,9 +60,19 @@ enum Format {
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let rendered = match &options.revision {
-        Some(revision) => source::from_revision(&options.path, revision)?,
-        None => source::from_disk(&options.path)?,
+    let helm = options.enable_helm.then(|| Helm {
+        command: options.helm_command.clone(),
+        api_versions: options.helm_api_versions.clone(),
+        kube_version: options.helm_kube_version.clone(),
+        debug: options.helm_debug,
+    });
+    let fetcher = Fetcher::new(helm, plumb_kustomize::Options::default().max_file_bytes)?;
+    let url = options.path.to_str().filter(|path| plumb_kustomize::is_repository_url(path));
+    let rendered = match (url, &options.revision) {
+        (Some(url), None) => source::from_url(url, &fetcher)?,
+        (Some(_), Some(_)) => anyhow::bail!("a URL names its revision itself, as ?ref=…; leave --revision out"),
+        (None, Some(revision)) => source::from_revision(&options.path, revision, Some(&fetcher))?,
+        (None, None) => source::from_disk(&options.path, Some(&fetcher))?,
     };
     let text = match options.output {
         Format::Yaml => rendered.to_yaml(),

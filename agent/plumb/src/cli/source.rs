@@ -1,4 +1,4 @@
-//! Where the command line takes overlays from: a directory on disk, or a revision of the repository around it.
+//! Where the command line takes overlays from: a directory on disk, a revision of the repository around it, or a URL.
 
 use std::{
     ffi::OsString,
@@ -7,31 +7,32 @@ use std::{
 
 use anyhow::Context as _;
 use plumb_git::{CommitId, Repository};
-use plumb_kustomize::{Errors, Options, Rendered, build};
+use plumb_kustomize::{Builder, Errors, Fetch, MemoryFs, Options, Rendered};
 
 use super::{disk::Disk, output::Failures};
 
 /// Renders a directory on disk as it is now, committed or not.
 ///
-/// Whatever it refers to must lie in the work tree of the git repository around it, as it must for the agent. Outside of any repository there is no such bound.
+/// Whatever it refers to must lie in the work tree of the git repository around it, as it must for the agent, or is fetched if
+/// there is something to fetch with. Outside of any repository there is no such bound.
 ///
 /// # Errors
 /// When there is no such directory, and everything that is wrong with the overlay.
-pub(super) fn from_disk(directory: &Path) -> anyhow::Result<Rendered> {
+pub(super) fn from_disk(directory: &Path, fetch: Option<&dyn Fetch>) -> anyhow::Result<Rendered> {
     let real = directory.canonicalize().with_context(|| format!("{} can't be read", directory.display()))?;
     let root = work_tree(&real).unwrap_or_else(|| PathBuf::from("/"));
     let path = below(&root, &real)?;
-    let options = Options::default();
     let here = std::env::current_dir().unwrap_or_default();
-    build(&Disk::new(&root, options.max_file_bytes), &path, &options)
-        .map_err(|errors| failures(errors, |file| shown(&root, &here, file)))
+    let disk = Disk::new(&root, Options::default().max_file_bytes);
+    let builder = with(Builder::new(&disk), fetch);
+    builder.build(&path).map_err(|errors| failures(errors, |file| shown(&root, &here, file)))
 }
 
 /// Renders a directory as it is at a revision of the git repository around it. Nothing is checked out, and the directory need not exist on disk.
 ///
 /// # Errors
 /// When there is no repository or no such revision, and everything that is wrong with the overlay.
-pub(super) fn from_revision(directory: &Path, revision: &str) -> anyhow::Result<Rendered> {
+pub(super) fn from_revision(directory: &Path, revision: &str, fetch: Option<&dyn Fetch>) -> anyhow::Result<Rendered> {
     let real = resolve(directory)?;
     let root = work_tree(&real).with_context(|| {
         format!("{} is in no git repository, so it has no revisions; leave --revision out", directory.display())
@@ -40,7 +41,20 @@ pub(super) fn from_revision(directory: &Path, revision: &str) -> anyhow::Result<
     let git = Repository::discover(&root)?;
     let id = commit(&git, revision)?;
     let tree = git.tree(&id)?;
-    build(&tree, &path, &Options::default()).map_err(|errors| failures(errors, |file| format!("{}:{file}", id.short())))
+    let builder = with(Builder::new(&tree), fetch);
+    builder.build(&path).map_err(|errors| failures(errors, |file| format!("{}:{file}", id.short())))
+}
+
+/// Renders a directory of a git repository that is fetched.
+///
+/// # Errors
+/// Everything that is wrong with the overlay, or with the repository.
+pub(super) fn from_url(url: &str, fetch: &dyn Fetch) -> anyhow::Result<Rendered> {
+    Builder::new(&MemoryFs::new()).fetch(fetch).build_url(url).map_err(|errors| failures(errors, str::to_owned))
+}
+
+fn with<'a>(builder: Builder<'a>, fetch: Option<&'a dyn Fetch>) -> Builder<'a> {
+    fetch.map_or(builder, |fetch| builder.fetch(fetch))
 }
 
 /// The commit that a revision names in a checkout.
@@ -93,6 +107,10 @@ fn below(root: &Path, path: &Path) -> anyhow::Result<String> {
 
 /// A file of the tree as a person at the terminal would name it.
 fn shown(root: &Path, here: &Path, file: &str) -> String {
+    // What was fetched is named by its URL, which no path on disk looks like.
+    if file.contains("//") {
+        return file.to_owned();
+    }
     let path = root.join(file);
     let relative = here.canonicalize().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
     match relative {
@@ -132,9 +150,9 @@ mod tests {
         write(&root, "base/kustomization.yaml", "resources: [app.yaml]\n");
         write(&root, "base/app.yaml", CONFIG);
         write(&root, "inner/dev/kustomization.yaml", "resources: [../../base]\n");
-        assert_eq!(from_disk(&root.join("inner/dev")).unwrap().to_yaml(), CONFIG);
+        assert_eq!(from_disk(&root.join("inner/dev"), None).unwrap().to_yaml(), CONFIG);
         fs::create_dir(root.join("inner/.git")).unwrap();
-        let error = from_disk(&root.join("inner/dev")).unwrap_err().to_string();
+        let error = from_disk(&root.join("inner/dev"), None).unwrap_err().to_string();
         assert!(error.contains("leads out of the repository"), "{error}");
         assert!(error.starts_with(&root.join("inner/dev/kustomization.yaml").display().to_string()), "{error}");
     }
@@ -160,19 +178,19 @@ mod tests {
         commit(&[("dev/kustomization.yaml", "resources: [app.yaml]\nnamePrefix: dev-\n")]);
         let dev = root.join("dev");
         fs::remove_dir_all(&dev).unwrap();
-        assert_eq!(from_revision(&dev, "HEAD~1").unwrap().to_yaml(), CONFIG);
-        assert_eq!(from_revision(&dev, "HEAD").unwrap().to_yaml(), CONFIG.replace("app", "dev-app"));
-        assert!(from_revision(&dev, "nothing").is_err());
-        let error = from_revision(&root.join("prod"), "HEAD").unwrap_err().to_string();
+        assert_eq!(from_revision(&dev, "HEAD~1", None).unwrap().to_yaml(), CONFIG);
+        assert_eq!(from_revision(&dev, "HEAD", None).unwrap().to_yaml(), CONFIG.replace("app", "dev-app"));
+        assert!(from_revision(&dev, "nothing", None).is_err());
+        let error = from_revision(&root.join("prod"), "HEAD", None).unwrap_err().to_string();
         assert!(error.contains("prod") && error.contains("does not exist"), "{error}");
-        assert!(from_disk(&dev).is_err());
+        assert!(from_disk(&dev, None).is_err());
     }
 
     #[test]
     fn every_error_is_told() {
         let directory = tempfile::tempdir().unwrap();
         write(directory.path(), "kustomization.yaml", "resources: [a.yaml, b.yaml]\n");
-        let error = from_disk(directory.path()).unwrap_err();
+        let error = from_disk(directory.path(), None).unwrap_err();
         let failures = error.downcast_ref::<Failures>().unwrap();
         assert_eq!(failures.0.len(), 2, "{failures}");
     }
@@ -184,6 +202,7 @@ mod tests {
         assert_eq!(shown(&root, here.path(), "dev/a.yaml"), "dev/a.yaml");
         assert_eq!(shown(&root, here.path(), ""), ".");
         assert_eq!(shown(Path::new("/"), here.path(), "srv/a.yaml"), "/srv/a.yaml");
+        assert_eq!(shown(&root, here.path(), "https://h/r//a.yaml"), "https://h/r//a.yaml");
     }
 
     #[test]

@@ -1,0 +1,80 @@
+//! Brings what an overlay takes from outside of its tree, for a person at the command line: with their git, over HTTP, and
+//! with helm if they say so.
+
+mod helm;
+mod http;
+
+use std::{cell::Cell, path::PathBuf, sync::Arc};
+
+use anyhow::Context as _;
+use plumb_git::{Class, Snapshot, SnapshotOptions, local_submodules_allowed};
+use plumb_kustomize::{Chart, ChartRequest, Fetch, FetchError, HelmRequest, Repository, RepositoryRequest};
+
+pub(super) use helm::Helm;
+
+/// Fetches into a directory of its own, which goes with it.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    scratch: tempfile::TempDir,
+    count: Cell<usize>,
+    helm: Option<Helm>,
+    file_bytes: usize,
+}
+
+impl Fetcher {
+    /// Files of at most `file_bytes` are brought; helm runs only if it is given.
+    ///
+    /// # Errors
+    /// When no temporary directory can be made.
+    pub(super) fn new(helm: Option<Helm>, file_bytes: usize) -> anyhow::Result<Self> {
+        let scratch = tempfile::Builder::new().prefix("plumb-").tempdir();
+        let scratch = scratch.context("no temporary directory can be made; check TMPDIR")?;
+        Ok(Self { scratch, count: Cell::new(0), helm, file_bytes })
+    }
+
+    /// A directory that nothing else uses.
+    fn directory(&self) -> Result<PathBuf, FetchError> {
+        self.count.set(self.count.get() + 1);
+        let directory = self.scratch.path().join(self.count.get().to_string());
+        let made = std::fs::create_dir(&directory);
+        made.map_err(|error| FetchError::unreachable(format!("no temporary directory can be made: {error}")))?;
+        Ok(directory)
+    }
+
+    fn helm(&self) -> Result<&Helm, FetchError> {
+        self.helm.as_ref().ok_or_else(|| FetchError::disabled("helm runs only with --enable-helm; add it"))
+    }
+}
+
+impl Fetch for Fetcher {
+    fn repository(&self, request: &RepositoryRequest) -> Result<Repository, FetchError> {
+        let options = SnapshotOptions {
+            reference: request.reference.clone(),
+            submodules: request.submodules,
+            local_submodules: local_submodules_allowed(),
+            timeout: request.timeout,
+            file_bytes: self.file_bytes,
+        };
+        let snapshot = Snapshot::fetch(&self.directory()?, &request.url, &options).map_err(|error| {
+            let message = error.to_string();
+            if error.class() == Class::Config { FetchError::refused(message) } else { FetchError::unreachable(message) }
+        })?;
+        Ok(Repository { commit: snapshot.commit().to_string(), tree: Arc::new(snapshot) })
+    }
+
+    fn file(&self, url: &str) -> Result<Arc<[u8]>, FetchError> {
+        http::get(url, self.file_bytes)
+    }
+
+    fn helm_enabled(&self) -> Result<(), FetchError> {
+        self.helm().map(drop)
+    }
+
+    fn chart(&self, request: &ChartRequest) -> Result<Chart, FetchError> {
+        self.helm()?.pull(&self.directory()?, request, self.file_bytes)
+    }
+
+    fn helm(&self, request: &HelmRequest) -> Result<Vec<u8>, FetchError> {
+        Self::helm(self)?.template(&self.directory()?, request, self.file_bytes)
+    }
+}
