@@ -28,11 +28,11 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            max_objects: 100_000,
+            max_objects: 50_000,
             max_file_bytes: 16 << 20,
             max_bytes: 48 << 20,
-            max_values: 1_000_000,
-            max_steps: 200_000_000,
+            max_values: 600_000,
+            max_steps: 100_000_000,
             max_depth: 64,
             max_kustomizations: 10_000,
             max_symlinks: 16,

@@ -10,7 +10,7 @@ use crate::error::Fault;
 use crate::tree::{Kind, Map, Scalar, Tree};
 
 /// Steps to read a byte as YAML and as JSON.
-const STEPS_OF_A_PARSED_BYTE: usize = 8;
+const STEPS_OF_A_PARSED_BYTE: usize = 64;
 
 /// Sets a value inside the text of a field on the way of a path. Says whether there is such a text; if not, nothing has changed.
 ///
@@ -30,11 +30,12 @@ pub(crate) fn set(
     let Ok(Some(Tree::Scalar(field))) = field_path::lookup(tree, outer) else { return Ok(false) };
     budget.work(field.text.len().saturating_mul(STEPS_OF_A_PARSED_BYTE));
     budget.check()?;
-    let Ok(Some(mut document)) = Document::parse(&field.text, &Limits::default()) else { return Ok(false) };
+    let Ok(Some(mut document)) = Document::parse(&field.text, &budget.limits()) else { return Ok(false) };
     if document.root().items().is_none() && document.root().entries().is_none() {
         return Ok(false);
     }
-    let old = to_tree(document.root());
+    let old = to_tree(document.root(), budget);
+    budget.check()?;
     let mut new = old.clone();
     match field_path::visit(&mut new, inner, create, budget, put) {
         Ok(0) | Err(_) => return Ok(false),
@@ -54,21 +55,23 @@ pub(crate) fn set(
 }
 
 /// What paths look at. Every scalar counts as a string, because in a text any scalar can be replaced by any other.
-fn to_tree(node: &Node) -> Tree {
+fn to_tree(node: &Node, budget: &Budget) -> Tree {
     if let Some(text) = node.text() {
         Tree::Scalar(Scalar { text: text.to_owned(), kind: Kind::String, quoted: true, shared: None, untyped: false })
     } else if let Some(entries) = node.entries() {
         let mut map = Map::new();
+        // What has changed is looked for from the start.
+        budget.work(entries.len().saturating_mul(entries.len()));
         for (key, value) in entries {
             if let Some(name) = key.text() {
                 // Of a duplicate key the first is found.
-                map.entry(name.to_owned()).or_insert_with(|| to_tree(value));
+                map.entry(name.to_owned()).or_insert_with(|| to_tree(value, budget));
             }
         }
         Tree::Mapping(map)
     } else {
         // An alias is no scalar for kustomize either: it can only be replaced.
-        Tree::Sequence(node.items().unwrap_or_default().iter().map(to_tree).collect())
+        Tree::Sequence(node.items().unwrap_or_default().iter().map(|item| to_tree(item, budget)).collect())
     }
 }
 

@@ -1,26 +1,31 @@
 //! Fields that a kustomization file has in several spellings, such as `images` and `Images`.
 
+use std::collections::{HashMap, HashSet};
+
 use plumb_yaml::{Data, Node};
 
 /// Joins the fields that differ in case alone, as the reader of kustomize does: it takes them in the order of their bytes, and
 /// each fills what the one before has made, entry by entry. None if there are none.
 pub(crate) fn join(node: &Node) -> Option<Node> {
     let Data::Mapping(entries) = &node.data else { return None };
-    let same = |a: &Node, b: &Node| match (a.as_str(), b.as_str()) {
-        (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
-        _ => false,
-    };
-    let is_double = |(index, (key, _)): (usize, &(Node, Node))| entries.iter().take(index).any(|(k, _)| same(k, key));
-    if !entries.iter().enumerate().any(is_double) {
+    let folded = |key: &Node| key.as_str().map(str::to_ascii_lowercase);
+    let mut names = HashSet::new();
+    if entries.iter().filter_map(|(key, _)| folded(key)).all(|name| names.insert(name)) {
         return None;
     }
     let mut sorted: Vec<&(Node, Node)> = entries.iter().collect();
     sorted.sort_by(|(a, _), (b, _)| a.as_str().cmp(&b.as_str()));
     let mut joined: Vec<(Node, Node)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for (key, value) in sorted {
-        match joined.iter_mut().find(|(k, _)| same(k, key)) {
-            Some((_, old)) => *old = fill(old, value),
-            None => joined.push((key.clone(), value.clone())),
+        let name = folded(key);
+        let place = name.as_ref().and_then(|name| places.get(name));
+        match place.and_then(|place| joined.get_mut(*place)) {
+            Some((_, old)) => fill(old, value),
+            None => {
+                places.extend(name.map(|name| (name, joined.len())));
+                joined.push((key.clone(), value.clone()));
+            }
         }
     }
     let mut node = node.clone();
@@ -28,25 +33,37 @@ pub(crate) fn join(node: &Node) -> Option<Node> {
     Some(node)
 }
 
-fn fill(old: &Node, new: &Node) -> Node {
-    let mut filled = new.clone();
-    match (&old.data, &new.data) {
-        (Data::Mapping(a), Data::Mapping(b)) => {
-            let mut entries = a.clone();
-            for (key, value) in b {
-                match entries.iter_mut().find(|(k, _)| k.as_str() == key.as_str()) {
-                    Some((_, old)) => *old = fill(old, value),
+fn fill(old: &mut Node, new: &Node) {
+    let data = match (std::mem::replace(&mut old.data, Data::Null), &new.data) {
+        (Data::Mapping(mut entries), Data::Mapping(more)) => {
+            let places: HashMap<String, usize> =
+                entries.iter().zip(0..).filter_map(|((key, _), at)| Some((key.as_str()?.to_owned(), at))).collect();
+            for (key, value) in more {
+                let place = key.as_str().and_then(|name| places.get(name));
+                match place.and_then(|place| entries.get_mut(*place)) {
+                    Some((_, old)) => fill(old, value),
                     None => entries.push((key.clone(), value.clone())),
                 }
             }
-            filled.data = Data::Mapping(entries);
+            Data::Mapping(entries)
         }
-        (Data::Sequence(a), Data::Sequence(b)) => {
-            let item = |(index, new)| a.get(index).map_or_else(|| Node::clone(new), |old| fill(old, new));
-            filled.data = Data::Sequence(b.iter().enumerate().map(item).collect());
+        (Data::Sequence(items), Data::Sequence(more)) => {
+            let mut items = items.into_iter();
+            let filled = more.iter().map(|new| match items.next() {
+                Some(mut old) => {
+                    fill(&mut old, new);
+                    old
+                }
+                None => new.clone(),
+            });
+            Data::Sequence(filled.collect())
         }
-        (Data::String(_) | Data::Bool(_) | Data::Number(_), Data::Null) => return old.clone(),
-        _ => {}
-    }
-    filled
+        (data @ (Data::String(_) | Data::Bool(_) | Data::Number(_)), Data::Null) => {
+            old.data = data;
+            return;
+        }
+        _ => new.data.clone(),
+    };
+    old.clone_from(new);
+    old.data = data;
 }
