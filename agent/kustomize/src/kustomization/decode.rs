@@ -142,6 +142,9 @@ impl Decoder {
                 fold_next_lines(text).unwrap_or_else(|| text.clone())
             }
             Data::Null => String::new(),
+            Data::Number(number) if self.mode == Mode::Lenient && number.is_f64() => {
+                short_float(number.as_f64().unwrap_or_default())
+            }
             Data::Number(_) | Data::Bool(_) if matches!(self.mode, Mode::Lenient | Mode::Exact) => {
                 node.text().unwrap_or_default().to_owned()
             }
@@ -230,6 +233,20 @@ impl Decoder {
     }
 }
 
+/// A fraction as a string: kustomize keeps only as many digits as 32 bits need, and writes it as Go does.
+#[allow(clippy::cast_possible_truncation, reason = "the digits beyond are lost in kustomize too")]
+fn short_float(value: f64) -> String {
+    let text = format!("{:e}", value as f32);
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    match exponent.parse::<i32>() {
+        Ok(exponent @ (..-4 | 6..)) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.abs())
+        }
+        _ => (value as f32).to_string(),
+    }
+}
+
 /// What YAML 1.1 takes for a truth value besides `true` and `false`.
 fn old_bool(text: &str) -> Option<bool> {
     match text {
@@ -287,5 +304,24 @@ pub(crate) fn describe(node: &Node) -> String {
         Data::String(_) => "a string".to_owned(),
         Data::Sequence(_) => "a list".to_owned(),
         Data::Mapping(_) => "a map".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_are_short() {
+        for (value, expected) in [
+            (1.1, "1.1"),
+            (-0.000_12, "-0.00012"),
+            (0.000_012, "1.2e-05"),
+            (999_999.5, "999999.5"),
+            (1_234_567.5, "1.2345675e+06"),
+            (1.234_567_890_123_456_8e22, "1.2345679e+22"),
+        ] {
+            assert_eq!(short_float(value), expected);
+        }
     }
 }
