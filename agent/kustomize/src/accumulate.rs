@@ -105,7 +105,7 @@ impl Accumulated {
     /// Adds what a base makes.
     fn merge(&mut self, below: Accumulated) -> Result<(), Fault> {
         self.resources.append_all(below.resources.into_list())?;
-        self.config = self.config.merge(&below.config)?;
+        self.config = self.config.merge(&below.config, self.resources.budget())?;
         below.vars.into_values().try_for_each(|var| self.add_var(var))
     }
 }

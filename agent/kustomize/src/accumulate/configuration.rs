@@ -18,16 +18,17 @@ impl Accumulator<'_> {
     /// Adds to the field specs of the layers below the built-in ones and those that the layer's own files hold.
     pub(super) fn configured(&mut self, layer: &Layer<'_>, below: &Arc<Config>) -> Option<Arc<Config>> {
         let kustomization = &layer.kustomization;
+        let budget = &self.loader.budget;
         let mut config = Arc::clone(builtin());
         if let Some(first) = kustomization.configurations.first() {
             let mut own = Arc::clone(Config::empty());
             for entry in &kustomization.configurations {
                 let file = self.configuration(layer, entry)?;
-                own = self.noted(layer, entry, own.merge(&Arc::new(file)))?;
+                own = self.noted(layer, entry, own.merge(&Arc::new(file), budget))?;
             }
-            config = self.noted(layer, first, config.merge(&own))?;
+            config = self.noted(layer, first, config.merge(&own, budget))?;
         }
-        let merged = below.merge(&config);
+        let merged = below.merge(&config, budget);
         let mut config = match kustomization.configurations.first().or(kustomization.resources.first()) {
             Some(entry) => self.noted(layer, entry, merged)?,
             None => merged.ok()?,
@@ -35,10 +36,10 @@ impl Accumulator<'_> {
         let mut own = Arc::clone(Config::empty());
         for entry in &kustomization.crds {
             let crds = self.crds(layer, entry)?;
-            own = self.noted(layer, entry, own.merge(&Arc::new(crds)))?;
+            own = self.noted(layer, entry, own.merge(&Arc::new(crds), budget))?;
         }
         if let Some(first) = kustomization.crds.first() {
-            config = self.noted(layer, first, config.merge(&own))?;
+            config = self.noted(layer, first, config.merge(&own, budget))?;
         }
         Some(config)
     }

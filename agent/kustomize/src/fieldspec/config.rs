@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::builtin::builtin;
 use super::{FieldSpec, merge_one};
+use crate::budget::Budget;
 use crate::error::Fault;
 use crate::id::Gvk;
 use crate::order;
@@ -44,25 +45,30 @@ impl Config {
     }
 
     /// Adds what another configuration has and this one has not.
-    pub(crate) fn merge(self: &Arc<Self>, other: &Arc<Self>) -> Result<Arc<Self>, Fault> {
+    pub(crate) fn merge(self: &Arc<Self>, other: &Arc<Self>, budget: &Budget) -> Result<Arc<Self>, Fault> {
         let known = builtin();
         // The built-in field specs merged with themselves are the built-in ones: nearly every layer ends here.
         if Arc::ptr_eq(other, known) && (Arc::ptr_eq(self, known) || Arc::ptr_eq(self, Self::empty())) {
             return Ok(Arc::clone(known));
         }
         Ok(Arc::new(Self {
-            name_prefix: merge_all(&self.name_prefix, &other.name_prefix, &known.name_prefix)?,
-            name_suffix: merge_all(&self.name_suffix, &other.name_suffix, &known.name_suffix)?,
-            namespace: merge_all(&self.namespace, &other.namespace, &known.namespace)?,
-            common_labels: merge_all(&self.common_labels, &other.common_labels, &known.common_labels)?,
-            labels: merge_all(&self.labels, &other.labels, &known.labels)?,
-            template_labels: merge_all(&self.template_labels, &other.template_labels, &known.template_labels)?,
-            claim_labels: merge_all(&self.claim_labels, &other.claim_labels, &known.claim_labels)?,
-            annotations: merge_all(&self.annotations, &other.annotations, &known.annotations)?,
-            images: merge_all(&self.images, &other.images, &known.images)?,
-            replicas: merge_all(&self.replicas, &other.replicas, &known.replicas)?,
-            name_references: merge_references(&self.name_references, &other.name_references, &known.name_references)?,
-            var_references: merge_all(&self.var_references, &other.var_references, &known.var_references)?,
+            name_prefix: merge_all(&self.name_prefix, &other.name_prefix, &known.name_prefix, budget)?,
+            name_suffix: merge_all(&self.name_suffix, &other.name_suffix, &known.name_suffix, budget)?,
+            namespace: merge_all(&self.namespace, &other.namespace, &known.namespace, budget)?,
+            common_labels: merge_all(&self.common_labels, &other.common_labels, &known.common_labels, budget)?,
+            labels: merge_all(&self.labels, &other.labels, &known.labels, budget)?,
+            template_labels: merge_all(&self.template_labels, &other.template_labels, &known.template_labels, budget)?,
+            claim_labels: merge_all(&self.claim_labels, &other.claim_labels, &known.claim_labels, budget)?,
+            annotations: merge_all(&self.annotations, &other.annotations, &known.annotations, budget)?,
+            images: merge_all(&self.images, &other.images, &known.images, budget)?,
+            replicas: merge_all(&self.replicas, &other.replicas, &known.replicas, budget)?,
+            name_references: merge_references(
+                &self.name_references,
+                &other.name_references,
+                &known.name_references,
+                budget,
+            )?,
+            var_references: merge_all(&self.var_references, &other.var_references, &known.var_references, budget)?,
         }))
     }
 }
@@ -73,6 +79,7 @@ fn merge_all(
     own: &Arc<[FieldSpec]>,
     more: &Arc<[FieldSpec]>,
     known: &Arc<[FieldSpec]>,
+    budget: &Budget,
 ) -> Result<Arc<[FieldSpec]>, Fault> {
     if more.is_empty() || Arc::ptr_eq(own, known) && Arc::ptr_eq(more, known) {
         return Ok(Arc::clone(own));
@@ -81,13 +88,15 @@ fn merge_all(
         return Ok(Arc::clone(more));
     }
     let mut specs = own.to_vec();
-    merge_specs(&mut specs, more)?;
+    merge_specs(&mut specs, more, budget)?;
     sort(&mut specs);
     Ok(specs.into())
 }
 
-fn merge_specs(specs: &mut Vec<FieldSpec>, more: &[FieldSpec]) -> Result<(), Fault> {
+fn merge_specs(specs: &mut Vec<FieldSpec>, more: &[FieldSpec], budget: &Budget) -> Result<(), Fault> {
     for spec in more {
+        budget.work(specs.len());
+        budget.check()?;
         merge_one(specs, spec)?;
         if specs.len() > MAX_SPECS {
             return Err(Fault::limit(format!("there are more than {MAX_SPECS} field specs of one sort")));
@@ -110,6 +119,7 @@ fn merge_references(
     own: &Arc<[NameReference]>,
     more: &Arc<[NameReference]>,
     known: &Arc<[NameReference]>,
+    budget: &Budget,
 ) -> Result<Arc<[NameReference]>, Fault> {
     if more.is_empty() || Arc::ptr_eq(own, known) && Arc::ptr_eq(more, known) {
         return Ok(Arc::clone(own));
@@ -122,8 +132,10 @@ fn merge_references(
         return Err(Fault::limit(format!("there are more than {MAX_SPECS} kinds of name references")));
     }
     for reference in more.iter() {
+        budget.work(references.len());
+        budget.check()?;
         match references.iter_mut().find(|own| own.target == reference.target) {
-            Some(own) => merge_specs(&mut own.referrers, &reference.referrers)?,
+            Some(own) => merge_specs(&mut own.referrers, &reference.referrers, budget)?,
             None => references.push(reference.clone()),
         }
     }
