@@ -133,12 +133,14 @@ fn items_of_list(tree: &Tree) -> Result<Option<Vec<Tree>>, Fault> {
         Some(items) if items.is_null() => Ok(Some(Vec::new())),
         // The items pass through JSON on this way, which has all strings in quotes.
         Some(Tree::Sequence(items)) => {
-            let read = |item: &Tree| {
-                let mut read = Tree::from_value(item.clone().into_value());
+            let through_json = |item: &Tree| {
+                let mut item = item.clone();
+                item.settle_nothing();
+                let mut read = Tree::from_value(item.into_value());
                 read.quote_strings();
                 read
             };
-            Ok(Some(items.iter().map(read).collect()))
+            Ok(Some(items.iter().map(through_json).collect()))
         }
         Some(other) => {
             Err(Fault::syntax(format!("items of a {} must be a list, found {}", kind(tree), other.describe())))

@@ -74,6 +74,8 @@ impl Scalar {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {
     Null,
+    /// Nothing within brackets: null to filters, but kustomize writes it as `''` there and so prints an empty string, its bug.
+    Nothing,
     Bool(bool),
     Number(Number),
     String,
@@ -143,6 +145,7 @@ impl Tree {
             Data::String(value) if is_timestamp(node.text().unwrap_or(value), value) => {
                 scalar(Kind::Timestamp(value.as_str().into()))
             }
+            Data::String(value) if value.is_empty() && node.style() == Style::Plain => scalar(Kind::Nothing),
             Data::String(value) => Self::Scalar(Scalar { quoted: is_quoted(node), ..Scalar::new(value, Kind::String) }),
             Data::Sequence(items) => Self::Sequence(items.iter().map(Self::from_node).collect::<Result<_, _>>()?),
             Data::Mapping(entries) => {
@@ -179,6 +182,7 @@ impl Tree {
         match self {
             Self::Scalar(scalar) => match scalar.kind {
                 Kind::Null => Value::Null,
+                Kind::Nothing => Value::String(String::new()),
                 Kind::Bool(value) => Value::Bool(value),
                 Kind::Number(value) => Value::Number(value),
                 Kind::String => Value::String(scalar.text),
@@ -202,8 +206,18 @@ impl Tree {
         }
     }
 
+    /// Makes a plain null of nothing within brackets, where kustomize takes the value and not what it writes for it.
+    pub(crate) fn settle_nothing(&mut self) {
+        match self {
+            Self::Scalar(scalar) if scalar.kind == Kind::Nothing => scalar.kind = Kind::Null,
+            Self::Scalar(_) => {}
+            Self::Sequence(items) => items.iter_mut().for_each(Self::settle_nothing),
+            Self::Mapping(map) => map.values_mut().for_each(Self::settle_nothing),
+        }
+    }
+
     pub(crate) fn is_null(&self) -> bool {
-        matches!(self, Self::Scalar(Scalar { kind: Kind::Null, .. }))
+        matches!(self, Self::Scalar(Scalar { kind: Kind::Null | Kind::Nothing, .. }))
     }
 
     /// Whether it is a scalar in quotes or a block.
@@ -218,7 +232,7 @@ impl Tree {
     /// Null, `{}` or `[]`.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
-            Self::Scalar(scalar) => scalar.kind == Kind::Null,
+            Self::Scalar(_) => self.is_null(),
             Self::Sequence(items) => items.is_empty(),
             Self::Mapping(map) => map.is_empty(),
         }
@@ -260,7 +274,7 @@ impl Tree {
     /// What the value is, for messages.
     pub(crate) fn describe(&self) -> &'static str {
         match self {
-            Self::Scalar(Scalar { kind: Kind::Null, .. }) => "null",
+            Self::Scalar(Scalar { kind: Kind::Null | Kind::Nothing, .. }) => "null",
             Self::Scalar(_) => "a scalar",
             Self::Sequence(_) => "a list",
             Self::Mapping(_) => "a map",

@@ -165,6 +165,9 @@ impl Visit<'_> {
         self.budget.check()?;
         let documents = plumb_yaml::parse(text.as_bytes(), Schema::Resource, &Limits::default());
         let document = documents.ok().and_then(|documents| documents.into_iter().next());
+        if let (None, true, Some(part)) = (&document, text.is_empty(), rest.first()) {
+            return Err(Fault::conflict(format!("expected a map at {part}, found nothing")));
+        }
         let value = document.and_then(|document| document.to_value().ok()).unwrap_or_default();
         let mut copy = Tree::from_value(value);
         Visit { create: self.create, budget: self.budget, set: &mut |_, _| Ok(()) }.walk(&mut copy, rest, false)

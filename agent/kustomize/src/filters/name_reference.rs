@@ -136,7 +136,8 @@ fn binding_namespaces(resource: &Resource) -> Result<HashSet<String>, Fault> {
     for subject in subjects.unwrap_or_default() {
         let wrong = |what: &str| Fault::conflict(format!("{}: {what} of a subject must be a string", resource.id()));
         if subject.as_mapping().is_none() {
-            return Err(Fault::conflict(format!("a subject must be a map, found {}", subject.describe())));
+            let message = format!("{}: expected only maps in subjects, found {}", resource.id(), subject.describe());
+            return Err(Fault::conflict(message));
         }
         let (Some(namespace), Some(kind)) = (subject.get("namespace"), subject.get("kind")) else { continue };
         if !kind.is_string() {

@@ -130,6 +130,10 @@ impl Namespace {
             _ => return Ok(()),
         };
         for subject in subjects {
+            if matches!(subject, Tree::Sequence(_) | Tree::Scalar(_)) && !subject.is_null() {
+                let found = subject.describe();
+                return Err(Fault::conflict(format!("expected only maps in subjects, found {found}")));
+            }
             let fits = subject.get(key).is_some_and(|value| value.text() == wanted);
             if let Some(map) = subject.as_mapping_mut().filter(|_| fits) {
                 self.set(map.entry("namespace".to_owned()).or_insert_with(|| Tree::string("")), budget)?;

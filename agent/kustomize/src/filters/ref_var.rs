@@ -115,7 +115,7 @@ fn value(tree: &Tree) -> Option<Value> {
             Err(_) if text.parse::<u64>().is_ok() => return None,
             Err(_) => Value::Float(text.parse().ok()?),
         },
-        Kind::Null | Kind::String | Kind::Timestamp(_) => Value::String(text.clone()),
+        Kind::Null | Kind::Nothing | Kind::String | Kind::Timestamp(_) => Value::String(text.clone()),
     })
 }
 

@@ -283,7 +283,7 @@ fn retyped(scalar: &Scalar, text: &str) -> Option<Scalar> {
 fn kind_name(field: &Tree) -> &'static str {
     let Tree::Scalar(Scalar { kind, .. }) = field else { return field.describe() };
     match kind {
-        Kind::Null => "null",
+        Kind::Null | Kind::Nothing => "null",
         Kind::Bool(_) => "true or false",
         Kind::Number(number) if number.is_f64() => "a number",
         Kind::Number(_) => "a whole number",
