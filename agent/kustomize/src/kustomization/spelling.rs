@@ -20,12 +20,11 @@ pub(crate) fn join(node: &Node) -> Option<Node> {
     for (key, value) in sorted {
         let name = folded(key);
         let place = name.as_ref().and_then(|name| places.get(name));
-        match place.and_then(|place| joined.get_mut(*place)) {
-            Some((_, old)) => fill(old, value),
-            None => {
-                places.extend(name.map(|name| (name, joined.len())));
-                joined.push((key.clone(), value.clone()));
-            }
+        if let Some((_, old)) = place.and_then(|place| joined.get_mut(*place)) {
+            fill(old, value);
+        } else {
+            places.extend(name.map(|name| (name, joined.len())));
+            joined.push((key.clone(), value.clone()));
         }
     }
     let mut node = node.clone();
