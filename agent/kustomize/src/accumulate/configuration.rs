@@ -1,8 +1,10 @@
 //! `configurations` and `crds`: the field specs that the transformers of a layer use, and those of all layers around it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use plumb_yaml::Schema;
+use plumb_yaml::edit::Document;
+use plumb_yaml::{Limits, Schema};
 
 use super::{Accumulator, Layer};
 use crate::error::Fault;
@@ -59,7 +61,7 @@ impl Accumulator<'_> {
     fn configuration(&mut self, layer: &Layer<'_>, entry: &At<String>) -> Option<Config> {
         let read = self.loader.file(layer.directory, &entry.value);
         let (path, bytes) = self.noted(layer, entry, read)?;
-        let documents = parse::documents(&bytes, Schema::Yaml11, &self.loader.budget);
+        let documents = unique(&bytes).and_then(|()| parse::documents(&bytes, Schema::Yaml11, &self.loader.budget));
         // Only the first document counts, and a file may be empty.
         let Some(document) = self.noted_file(layer, &path, documents)?.into_iter().next() else {
             return Some(Config::default());
@@ -74,4 +76,23 @@ impl Accumulator<'_> {
             }
         }
     }
+}
+
+/// Finds a key that is there twice in a map, which these files may not have, other than a kustomization.
+fn unique(bytes: &[u8]) -> Result<(), FileFault> {
+    let text = String::from_utf8_lossy(bytes);
+    // What is wrong with the text otherwise is found by those who read it.
+    let Ok(Some(document)) = Document::parse(&text, &Limits::default()) else { return Ok(()) };
+    let mut nodes = vec![document.root()];
+    while let Some(node) = nodes.pop() {
+        let mut seen = HashSet::new();
+        for (key, value) in node.entries().unwrap_or_default() {
+            if let Some(name) = key.text().filter(|name| !seen.insert(*name)) {
+                return Err(Fault::syntax(format!("the key {name:?} is there twice in one map; remove one")).into());
+            }
+            nodes.push(value);
+        }
+        nodes.extend(node.items().unwrap_or_default());
+    }
+    Ok(())
 }

@@ -92,9 +92,11 @@ impl Decoder {
         self.problem(node, field, Fault::syntax(message));
     }
 
-    /// The fields of a mapping. Their names are compared without regard to case, as kustomize does.
+    /// The fields of a mapping. Their names are compared without regard to case, as kustomize does; of two spellings of one name it
+    /// takes the last in the order of bytes, because it sorts them on the way.
     pub(crate) fn fields<'n>(&mut self, node: &'n Node, path: &str, known: &[&'static str]) -> Fields<'n> {
         let mut fields = Fields::new();
+        let mut spellings: BTreeMap<&str, String> = BTreeMap::new();
         let Data::Mapping(entries) = &node.data else {
             if !matches!(node.data, Data::Null) {
                 self.wrong_type(node, path, "a map");
@@ -108,7 +110,10 @@ impl Decoder {
             match exact.or_else(folded) {
                 Some(_) if matches!(value.data, Data::Null) => {}
                 Some(known) => {
-                    fields.insert(known, value);
+                    if spellings.get(known).is_none_or(|other| *other <= name) {
+                        fields.insert(known, value);
+                        spellings.insert(known, name);
+                    }
                 }
                 None if self.mode != Mode::Strict || self.problems.len() >= MOST_PROBLEMS => {}
                 None => {
