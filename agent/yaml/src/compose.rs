@@ -3,25 +3,58 @@
 use std::collections::HashMap;
 
 use crate::budget::{Budget, Size};
+use crate::edit;
 use crate::error::Error;
 use crate::event::{Event, Properties, What};
 use crate::events::Events;
-use crate::fold;
 use crate::key::{self, Key};
 use crate::merge::{self, Entry};
-use crate::node::{Data, Node};
+use crate::node::{Data, Node, Trait};
 use crate::number;
 use crate::resolve::{self, Resolved, Schema, Tag};
+use crate::rewrite;
 use crate::scan::{Fault, Mark, Style};
+
+const MERGE: &str = "tag:yaml.org,2002:merge";
+const STR: &str = "tag:yaml.org,2002:str";
 
 /// Reads the first document of a text that starts on the given line of its file; none when there is no document.
 pub(crate) fn compose(text: &str, line: u32, schema: Schema, budget: &mut Budget) -> Result<Option<Node>, Error> {
+    let Some((mut root, kept)) = read(text, line, schema, budget)? else { return Ok(None) };
+    if schema == Schema::Resource {
+        if kept && text.contains('#') {
+            written_and_read(text, &mut root, budget);
+        } else {
+            rewrite::settle(&mut root, false);
+        }
+    }
+    key::fault(&root).map_or(Ok(Some(root)), Err)
+}
+
+/// Does what kustomize does before it prints, where a comment may add a line end to the block before it.
+fn written_and_read(text: &str, root: &mut Node, budget: &mut Budget) {
+    let Ok(Some(document)) = edit::read(text, budget) else { return };
+    if let Ok(Some((mut new, _))) = read(&document.to_string(), 1, Schema::Resource, budget) {
+        rewrite::keep_places(&mut new, root);
+        *root = new;
+    }
+}
+
+/// Reads the first document, and says whether the line ends behind a block are kept somewhere.
+fn read(text: &str, line: u32, schema: Schema, budget: &mut Budget) -> Result<Option<(Node, bool)>, Error> {
     let mut events = match schema {
         Schema::Resource => Events::without_comments(text),
         Schema::Yaml11 => Events::without_lookahead(text),
     };
-    let mut composer =
-        Composer { line, schema, budget, open: Vec::new(), anchors: HashMap::new(), keeps_anchors: text.contains('*') };
+    let mut composer = Composer {
+        line,
+        schema,
+        budget,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        keeps_anchors: text.contains('*'),
+        kept: false,
+    };
     loop {
         let event = events.next().map_err(|fault| composer.syntax(&fault))?;
         if event.what == What::StreamEnd {
@@ -29,7 +62,7 @@ pub(crate) fn compose(text: &str, line: u32, schema: Schema, budget: &mut Budget
         }
         if let Some(root) = composer.event(event)? {
             events.next().map_err(|fault| composer.syntax(&fault))?;
-            return Ok(Some(root));
+            return Ok(Some((root, composer.kept)));
         }
     }
 }
@@ -43,12 +76,14 @@ struct Composer<'b, 't> {
     anchors: HashMap<&'t str, Option<(Node, Size)>>,
     /// Without a `*` there can be no alias, and no node need be kept for one.
     keeps_anchors: bool,
+    /// A block keeps the line ends behind it.
+    kept: bool,
 }
 
 /// A collection whose end has not come yet.
 struct Open<'t> {
     items: Items,
-    /// It, or a collection around it, is written in brackets.
+    /// It is written in brackets or braces.
     flow: bool,
     anchor: Option<&'t str>,
     place: (u32, u32),
@@ -110,37 +145,45 @@ impl<'t> Composer<'_, 't> {
         let fault = |message: String| Error::new(place.0, place.1, message);
         self.budget.node().map_err(fault)?;
         let quoted = style != Style::Plain;
+        let is_key = self.expects_key();
+        self.kept |= matches!(style, Style::Literal | Style::Folded) && (text == "\n" || text.ends_with("\n\n"));
+        let is_resource = self.schema == Schema::Resource;
+        // The version 3 library resolves what asks for no resolution.
+        let tag = tag.filter(|tag| !(is_resource && *tag == "!"));
         let merge = match tag {
             None => !quoted && text == "<<",
-            Some("tag:yaml.org,2002:merge") => text == "<<",
+            Some(MERGE) if text == "<<" => true,
+            Some(MERGE) if is_key && is_resource => {
+                return Err(fault("only << can have the tag !!merge".to_owned()));
+            }
             Some(_) => false,
         };
+        // A key with any other tag is no string for the library.
+        let mut broken = is_key && is_resource && !matches!(tag, None | Some(STR | MERGE));
         let size = Size { nodes: 1, bytes: text.len(), depth: 0 };
+        let same = |text: &String| Data::String(text.clone());
         let data = match tag {
-            None if style == Style::Folded && self.schema == Schema::Resource => Data::String(fold::rewritten(&text)),
-            None if quoted => Data::String(text.clone()),
-            // kyaml writes nothing as '' where it needs something, and reads an empty string.
-            None if text.is_empty() && self.schema == Schema::Resource && (self.in_flow() || self.expects_key()) => {
-                Data::String(String::new())
+            None if quoted => same(&text),
+            // kyaml writes nothing as '' where it needs a key.
+            None if text.is_empty() && is_resource && is_key => same(&text),
+            None => {
+                match resolve::untagged(&text, self.schema) {
+                    // As a key even infinity has a text.
+                    Resolved::Number(number::Parsed::Float(value)) if !value.is_finite() && is_key => {
+                        broken = is_resource;
+                        if is_resource { same(&text) } else { Data::String(number::print_key(value)) }
+                    }
+                    resolved => resolved.into_data(&text, self.schema).unwrap_or_else(|| {
+                        broken = true;
+                        Data::Null
+                    }),
+                }
             }
-            None => match resolve::untagged(&text, self.schema) {
-                // Within brackets kyaml quotes what has a colon in it, so a time stays as it is.
-                Resolved::Timestamp(_) if self.in_flow() && text.contains(':') => Data::String(text.clone()),
-                // As a key even infinity has a text.
-                Resolved::Number(number::Parsed::Float(value)) if !value.is_finite() && self.expects_key() => {
-                    Data::String(if self.schema == Schema::Yaml11 { number::print_key(value) } else { text.clone() })
-                }
-                resolved => {
-                    resolved.into_data(&text, self.schema).ok_or_else(|| resolve::no_json(&text)).map_err(fault)?
-                }
-            },
             Some(tag) => resolve::tagged(&text, known(tag), quoted, self.schema).map_err(fault)?,
         };
-        Ok(Finished { node: Node::scalar(data, text, style, place.0, place.1), size, alias: false, merge })
-    }
-
-    fn in_flow(&self) -> bool {
-        self.open.last().is_some_and(|open| open.flow)
+        let node = Node::scalar(data, text, style, place.0, place.1);
+        let node = node.with(Trait::Broken, broken).with(Trait::Tagged, tag.is_some());
+        Ok(Finished { node, size, alias: false, merge })
     }
 
     fn expects_key(&self) -> bool {
@@ -188,7 +231,6 @@ impl<'t> Composer<'_, 't> {
         if let Some(name) = anchor.filter(|_| self.keeps_anchors) {
             self.anchors.insert(name, None);
         }
-        let flow = flow || self.in_flow();
         self.open.push(Open { items, flow, anchor, place, size: Size { nodes: 1, bytes: 0, depth: 1 } });
         Ok(())
     }
@@ -198,7 +240,7 @@ impl<'t> Composer<'_, 't> {
             Items::Sequence(items) => Data::Sequence(items),
             Items::Mapping(entries, _) => Data::Mapping(merge::mapping(entries, self.schema)?),
         };
-        let node = Node::new(data, open.place.0, open.place.1);
+        let node = Node::new(data, open.place.0, open.place.1).with(Trait::Flow, open.flow);
         let finished = Finished { node, size: open.size, alias: false, merge: false };
         self.anchor(open.anchor, &finished)?;
         Ok(finished)
@@ -213,7 +255,6 @@ impl<'t> Composer<'_, 't> {
             Items::Sequence(items) => items.push(finished.node),
             Items::Mapping(entries, waiting) => match waiting.take() {
                 None => *waiting = Some(key::key(finished.node, finished.merge, top, self.schema)?),
-                Some(key) if key.drop => {}
                 Some(key) => {
                     entries.push(Entry {
                         key: key.node,

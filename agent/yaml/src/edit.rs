@@ -64,6 +64,11 @@ impl Document {
     }
 }
 
+/// Reads the first document of a text that was checked before.
+pub(crate) fn read(text: &str, budget: &mut Budget) -> Result<Option<Document>, Error> {
+    read::document(text, budget)
+}
+
 impl fmt::Display for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&write::document(self))

@@ -13,7 +13,6 @@ pub mod edit;
 mod error;
 mod event;
 mod events;
-mod fold;
 mod key;
 mod limits;
 mod merge;
@@ -22,6 +21,7 @@ mod number;
 mod parse;
 mod print;
 mod resolve;
+mod rewrite;
 mod scan;
 mod timestamp;
 

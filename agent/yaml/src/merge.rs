@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::Error;
-use crate::node::{Data, Node};
+use crate::node::{Data, Node, Trait};
 use crate::resolve::Schema;
 
 /// An entry as it was read.
@@ -39,7 +39,7 @@ impl Entries {
     }
 }
 
-/// Puts the entries of a mapping together.
+/// Puts the entries of a mapping together. A duplicate key of a resource stays, and is broken.
 ///
 /// In resources (kyaml's `mergeAll`) a key of the mapping wins over a merged one wherever it stands, and of several merged mappings
 /// the first. In YAML 1.1 (yaml.v2) all is set in the order of the file, so a merge key overrides what stands before it.
@@ -68,15 +68,20 @@ pub(crate) fn mapping(read: Vec<Entry>, schema: Schema) -> Result<Vec<(Node, Nod
 fn resource(read: Vec<Entry>) -> Result<Vec<(Node, Node)>, Error> {
     let mut entries = Entries::default();
     let mut merge: Option<Entry> = None;
+    // kyaml clears the first field `<<` of every mapping before it merges, in quotes or not.
+    let mut cleared = false;
     for entry in read {
         if entry.merge {
+            cleared = true;
             if let Some(first) = &merge {
-                return Err(duplicate(&entry.key, "<<", first.key.line));
+                let message = format!("the key << stands already on line {}; remove one", first.key.line);
+                return Err(Error::new(entry.key.line, entry.key.column(), message));
             }
             merge = Some(entry);
-        } else if let Some(at) = entries.place(&entry.key) {
-            let name = entry.key.as_str().unwrap_or_default();
-            return Err(duplicate(&entry.key, name, entries.entries[at].0.line));
+        } else if !cleared && entry.key.as_str() == Some("<<") {
+            cleared = true;
+        } else if entries.place(&entry.key).is_some() {
+            entries.entries.push((entry.key.with(Trait::Broken, true), entry.value));
         } else {
             entries.set(entry.key, entry.value);
         }
@@ -89,10 +94,6 @@ fn resource(read: Vec<Entry>) -> Result<Vec<(Node, Node)>, Error> {
         }
     }
     Ok(entries.entries)
-}
-
-fn duplicate(key: &Node, name: &str, first: u32) -> Error {
-    Error::new(key.line, key.column(), format!("the key {name:?} stands already on line {first}; remove one"))
 }
 
 /// The mappings that the value of a merge key names.

@@ -14,7 +14,23 @@ pub struct Node {
     pub line: u32,
     column: u16,
     style: Style,
+    traits: Traits,
     written: Option<Box<str>>,
+}
+
+/// What the composer must know of a node until the document is complete, as bits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Traits(u8);
+
+/// What may be true of a node while its document is composed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trait {
+    /// It can not be in JSON.
+    Broken = 1,
+    /// A collection in brackets or braces.
+    Flow = 2,
+    /// A scalar with a tag.
+    Tagged = 4,
 }
 
 /// What a node is.
@@ -36,13 +52,33 @@ pub enum Data {
 
 impl Node {
     pub(crate) fn new(data: Data, line: u32, column: u32) -> Self {
-        Self { data, line, column: narrow(column), style: Style::Plain, written: None }
+        Self { data, line, column: narrow(column), style: Style::Plain, traits: Traits::default(), written: None }
     }
 
     pub(crate) fn scalar(data: Data, written: String, style: Style, line: u32, column: u32) -> Self {
         let same = matches!(&data, Data::String(text) if *text == written);
         let written = (!same).then(|| written.into_boxed_str());
-        Self { data, line, column: narrow(column), style, written }
+        Self { data, line, column: narrow(column), style, traits: Traits::default(), written }
+    }
+
+    pub(crate) fn with(mut self, what: Trait, yes: bool) -> Self {
+        self.traits.0 |= if yes { what as u8 } else { 0 };
+        self
+    }
+
+    pub(crate) fn is(&self, what: Trait) -> bool {
+        self.traits.0 & what as u8 != 0
+    }
+
+    /// Puts another string in the place of a scalar, whose text stays what it was.
+    pub(crate) fn rewrite(&mut self, new: String) {
+        if self.written.is_none() {
+            match &mut self.data {
+                Data::String(old) if *old != new => self.written = Some(std::mem::take(old).into_boxed_str()),
+                _ => {}
+            }
+        }
+        self.data = Data::String(new);
     }
 
     pub(crate) fn move_to(&mut self, line: u32, column: u32) {

@@ -1172,7 +1172,7 @@ a:
   <<: *x
   <<: *x
 "#,
-        &expect![[r#"line 4, column 3: the key "<<" stands already on line 7; remove one"#]],
+        &expect!["line 4, column 3: the key << stands already on line 7; remove one"],
     );
 }
 
