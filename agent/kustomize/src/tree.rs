@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use plumb_yaml::{Data, Node, Number, Schema, Style, Value};
+use plumb_yaml::{Data, Limits, Node, Number, Schema, Style, Value};
 
 use crate::error::Fault;
 use crate::shared::Shared;
@@ -86,6 +86,27 @@ pub(crate) enum Kind {
 impl Tree {
     pub(crate) fn string(text: impl Into<String>) -> Self {
         Self::Scalar(Scalar::new(text, Kind::String))
+    }
+
+    /// A string as kustomize puts it into a map: in quotes where a reader of YAML 1.1 would take it for something else.
+    pub(crate) fn entry(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let quoted = looks_different(&text);
+        Self::Scalar(Scalar { quoted, ..Scalar::new(text, Kind::String) })
+    }
+
+    /// Puts a string in quotes as [`Tree::entry`] does.
+    pub(crate) fn quote_as_entry(&mut self) {
+        if let Self::Scalar(scalar @ Scalar { kind: Kind::String, quoted: false, .. }) = self {
+            scalar.quoted = looks_different(&scalar.text);
+        }
+    }
+
+    /// Takes the quotes of a scalar away, which leaves it what it is.
+    pub(crate) fn unquote(&mut self) {
+        if let Self::Scalar(scalar) = self {
+            scalar.quoted = false;
+        }
     }
 
     /// A string that is one with others of its object.
@@ -327,6 +348,16 @@ fn prints_quoted(text: &str) -> bool {
     let simple =
         is_surely_a_string(text) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
     !simple && plumb_yaml::print(&Value::String(text.to_owned())).starts_with(['"', '\'', '|', '>'])
+}
+
+/// Whether a reader of YAML 1.1 takes a text for something else than a string.
+pub(crate) fn looks_different(text: &str) -> bool {
+    let simple = is_surely_a_string(text) && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_./".contains(&c));
+    if simple || text.is_empty() || text.contains('\n') {
+        return false;
+    }
+    plumb_yaml::parse(text.as_bytes(), Schema::Yaml11, &Limits::default())
+        .is_ok_and(|documents| !matches!(documents.first(), Some(Node { data: Data::String(_), .. })))
 }
 
 /// A cheap test for the common case, so that a name is not parsed as YAML only to learn that it is a string.

@@ -1,11 +1,14 @@
 //! The paths of replacements: `spec.containers.[name=web].image`, `a.*.b`, `list.0`, `data.my\.key` (`kyaml/yaml/match.go`).
 
+use std::borrow::Cow;
+
 use plumb_yaml::{Limits, Schema};
 
 use crate::budget::Budget;
 use crate::error::Fault;
 use crate::pattern::Pattern;
 use crate::tree::{Map, Tree};
+use crate::unprintable::check_key;
 
 /// What a path creates at its end where something is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +124,7 @@ impl Visit<'_> {
             if found > 0 || self.create.is_none() {
                 return Ok(found);
             }
+            // What is created has no type of its own, so that the new text decides it.
             items.push(if key.is_empty() {
                 Tree::plain(pattern)
             } else {
@@ -148,6 +152,7 @@ impl Visit<'_> {
         let mut fresh = false;
         if !map.contains_key(part) {
             let Some(leaf) = self.create else { return Ok(0) };
+            check_key(part)?;
             map.insert(part.to_owned(), new(rest, leaf));
             fresh = true;
         }
@@ -165,10 +170,8 @@ impl Visit<'_> {
         self.budget.check()?;
         let documents = plumb_yaml::parse(text.as_bytes(), Schema::Resource, &Limits::default());
         let document = documents.ok().and_then(|documents| documents.into_iter().next());
-        if let (None, true, Some(part)) = (&document, text.is_empty(), rest.first()) {
-            return Err(Fault::conflict(format!("expected a map at {part}, found nothing")));
-        }
-        let value = document.and_then(|document| document.to_value().ok()).unwrap_or_default();
+        let document = document.ok_or_else(|| Fault::conflict("the text that the path leads into is empty or no valid YAML"))?;
+        let value = document.to_value().unwrap_or_default();
         let mut copy = Tree::from_value(value);
         Visit { create: self.create, budget: self.budget, set: &mut |_, _| Ok(()) }.walk(&mut copy, rest, false)
     }
@@ -193,16 +196,25 @@ impl Visit<'_> {
         let mut found = 0;
         for item in items {
             if key.is_empty() {
-                // What follows the match of a scalar in a list is not looked at, as in kustomize.
-                if matches!(item, Tree::Scalar(_)) && regex.is_match(item.text()) {
+                // What follows the match of an element without a key is not looked at, as in kustomize.
+                if regex.is_match(&written(item)) {
                     (self.set)(item, false)?;
                     found += 1;
                 }
-            } else if item.get(key).is_some_and(|field| regex.is_match(field.text())) {
+            } else if item.get(key).is_some_and(|field| regex.is_match(&written(field))) {
                 found += self.walk(item, rest, false)?;
             }
         }
         Ok(found)
+    }
+}
+
+/// A value as kustomize compares it: its YAML, with the quotes of a string.
+fn written(tree: &Tree) -> Cow<'_, str> {
+    match tree {
+        Tree::Scalar(_) if tree.is_quoted() => Cow::Owned(format!("{:?}", tree.text())),
+        Tree::Scalar(_) => Cow::Borrowed(tree.text()),
+        other => Cow::Owned(plumb_yaml::print(&other.clone().into_value()).trim().to_owned()),
     }
 }
 

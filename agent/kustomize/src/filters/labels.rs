@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use plumb_yaml::{Data, Limits, Node, Schema};
-
 use crate::budget::Budget;
 use crate::error::Fault;
 use crate::fieldspec::config::Config;
@@ -12,7 +10,7 @@ use crate::id::Gvk;
 use crate::kustomization::{Include, Labels};
 use crate::resources::Resources;
 use crate::shared::{self, Shared};
-use crate::tree::Tree;
+use crate::tree::{Tree, looks_different};
 use crate::unprintable::check_key;
 
 /// The fields that get the labels: those that the user lists, and those that the options stand for.
@@ -94,11 +92,15 @@ struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     fn new(key: &'a str, value: &'a str) -> Self {
-        let looks_different = !value.is_empty()
-            && !value.contains('\n')
-            && plumb_yaml::parse(value.as_bytes(), Schema::Yaml11, &Limits::default())
-                .is_ok_and(|documents| !matches!(documents.first(), Some(Node { data: Data::String(_), .. })));
-        Self { key, value, looks_different, group: 0, created: 0, quoted: false, created_quoted: false }
+        Self {
+            key,
+            value,
+            looks_different: looks_different(value),
+            group: 0,
+            created: 0,
+            quoted: false,
+            created_quoted: false,
+        }
     }
 }
 

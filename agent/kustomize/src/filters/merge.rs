@@ -161,9 +161,16 @@ fn walk_map<'b>(
     let keys: Vec<String> = object.keys().cloned().chain(only_in_patch).collect();
     for key in keys {
         let schema = schema.and_then(|schema| schema.field(&key));
-        let value =
-            walk(object.remove(&key), patch.remove(&key), schema, build).map_err(|fault| under(&key, &fault))?;
-        if let Some(value) = value {
+        let (own, other) = (object.remove(&key), patch.remove(&key));
+        // A scalar of the patch takes over the quotes of what it replaces, and a null has none.
+        let replaces_null = other.is_some() && own.as_ref().is_some_and(Tree::is_null);
+        let is_one_sided = own.is_none() || other.is_none();
+        if let Some(mut value) = walk(own, other, schema, build).map_err(|fault| under(&key, &fault))? {
+            if is_one_sided {
+                value.quote_as_entry();
+            } else if replaces_null {
+                value.unquote();
+            }
             merged.insert(key, value);
         }
     }
@@ -191,7 +198,8 @@ fn settle_map<'b>(map: Map, schema: Option<Schema<'b>>, build: Build<'b>) -> Res
     let mut settled = Map::new();
     for (key, value) in map {
         let schema = schema.and_then(|schema| schema.field(&key));
-        if let Some(value) = settle(value, schema, build).map_err(|fault| under(&key, &fault))? {
+        if let Some(mut value) = settle(value, schema, build).map_err(|fault| under(&key, &fault))? {
+            value.quote_as_entry();
             settled.insert(key, value);
         }
     }

@@ -129,11 +129,16 @@ impl Merge<'_> {
         let at = find(&self.object, &lookup_keys, &lookup_values);
         let own = at.and_then(|at| self.object.get(at)).cloned();
         let mut own_changes = true;
-        let mut value = match &self.patch {
+        let mut value = match &mut self.patch {
             Patch::Same => own.map(|own| settle_tree(own, self.schema, self.build)).transpose()?.flatten(),
             Patch::None => walk_tree(own, None, self.schema, self.build)?,
             Patch::Other(patch) => {
-                let other = find(patch, &lookup_keys, &lookup_values).and_then(|at| patch.get(at)).cloned();
+                let other_at = find(patch, &lookup_keys, &lookup_values);
+                let other = other_at.and_then(|at| patch.get(at)).cloned();
+                // kustomize takes the directive out of the element, and has it no more where it comes to the element twice; its bug.
+                if let Some(Tree::Mapping(map)) = other_at.and_then(|at| patch.get_mut(at)) {
+                    map.remove("$patch");
+                }
                 // A replaced element is a new one, so that the old one stays in the list of the object and wins later.
                 own_changes =
                     other.as_ref().is_none_or(|other| other.get("$patch").is_none_or(|d| d.text() != "replace"));

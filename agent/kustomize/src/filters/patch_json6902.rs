@@ -69,7 +69,7 @@ pub(crate) fn apply(
         resource.show_internal_annotations();
         resource.read_internal_annotations().map_err(at)?;
         let annotations = resource.metadata_strings("annotations");
-        let annotations = annotations.map(|(key, text)| (key.to_owned(), Tree::string(text))).collect();
+        let annotations = annotations.map(|(key, text)| (key.to_owned(), Tree::entry(text))).collect();
         resource.set_metadata_strings("annotations", annotations);
         if remember_names {
             resource.validate().map_err(|fault| Fault::conflict(format!("{id}: after the patch, {fault}")))?;

@@ -95,7 +95,7 @@ fn apply_to(resources: &mut Resources, selected: Vec<usize>, patch: &Resource, a
 /// Makes strings of the labels or annotations of a patch, so that no null among them deletes anything: kustomize does so to the
 /// patches of a target, and where it notes on a patch that it may change names or kinds.
 fn rewrite(patch: &mut Resource, field: &str) {
-    let strings = patch.metadata_strings(field).map(|(key, text)| (key.to_owned(), Tree::string(text))).collect();
+    let strings = patch.metadata_strings(field).map(|(key, text)| (key.to_owned(), Tree::entry(text))).collect();
     patch.set_metadata_strings(field, strings);
 }
 

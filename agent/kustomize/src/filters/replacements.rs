@@ -271,13 +271,13 @@ fn retyped(scalar: &Scalar, text: &str) -> Option<Scalar> {
     }
     let Tree::Scalar(new) = Tree::plain(text) else { return None };
     if scalar.untyped {
-        return Some(new);
+        return if let Tree::Scalar(new) = Tree::added(text) { Some(Scalar { untyped: true, ..new }) } else { None };
     }
     let fits = match (&scalar.kind, &new.kind) {
         (Kind::Number(old), Kind::Number(new)) => old.is_f64() || !new.is_f64(),
         (old, new) => std::mem::discriminant(old) == std::mem::discriminant(new),
     };
-    fits.then_some(new)
+    fits.then_some(Scalar { untyped: false, ..new })
 }
 
 fn kind_name(field: &Tree) -> &'static str {
