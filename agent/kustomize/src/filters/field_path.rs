@@ -170,7 +170,8 @@ impl Visit<'_> {
         self.budget.check()?;
         let documents = plumb_yaml::parse(text.as_bytes(), Schema::Resource, &Limits::default());
         let document = documents.ok().and_then(|documents| documents.into_iter().next());
-        let document = document.ok_or_else(|| Fault::conflict("the text that the path leads into is empty or no valid YAML"))?;
+        let document =
+            document.ok_or_else(|| Fault::conflict("the text that the path leads into is empty or no valid YAML"))?;
         let value = document.to_value().unwrap_or_default();
         let mut copy = Tree::from_value(value);
         Visit { create: self.create, budget: self.budget, set: &mut |_, _| Ok(()) }.walk(&mut copy, rest, false)
