@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::Ipv4Addr,
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -11,9 +12,11 @@ use anyhow::{Context as _, Result, ensure};
 use axum::Router;
 use e2e::{
     agent::{binary, tool},
-    git_server::{HttpServer, Repositories, Worktree},
+    git_server::{Access, DeployKey, HttpServer, Repositories, SshServer, Worktree},
 };
 use tempfile::TempDir;
+
+const PASSWORD: &str = "hunter2-in-a-url";
 
 /// What a renderer printed, or that it refused.
 #[derive(Debug, PartialEq)]
@@ -22,18 +25,21 @@ enum Outcome {
     Refused,
 }
 
-/// Runs a renderer with an environment that both get: without the configuration of the person, and with submodules on this
-/// machine forbidden, as git has it.
-fn run(program: &Path, arguments: &[&str], directory: &Path) -> Result<(Outcome, String)> {
-    let home = tempfile::tempdir()?;
+/// Runs a renderer with an environment that both get: with this home directory and nothing else of the person, and with
+/// submodules on this machine forbidden, as git has it.
+fn run(program: &Path, arguments: &[&str], directory: &Path, home: &Path) -> Result<(Outcome, String)> {
+    // OpenSSH takes the home directory from the system and not from the environment.
+    let ssh = home.join(".ssh");
+    let (key, hosts) = (ssh.join("id_ed25519"), ssh.join("known_hosts"));
     let output = Command::new(program)
         .args(arguments)
         .current_dir(directory)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", home.path())
+        .env("HOME", home)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_SSH_COMMAND", format!("ssh -i {} -o UserKnownHostsFile={}", key.display(), hosts.display()))
         .output()
         .with_context(|| format!("{} can't be run", program.display()))?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -44,6 +50,11 @@ fn run(program: &Path, arguments: &[&str], directory: &Path) -> Result<(Outcome,
 
 /// Renders files by both, and gives what both do; the path is what is built.
 fn render(files: &[(&str, &str)], path: &str, flags: &[&str]) -> Result<Outcome> {
+    render_as(tempfile::tempdir()?.path(), files, path, flags)
+}
+
+/// Renders as a person with this home directory.
+fn render_as(home: &Path, files: &[(&str, &str)], path: &str, flags: &[&str]) -> Result<Outcome> {
     let helm = tool("helm")?;
     let flags: Vec<&str> =
         flags.iter().copied().chain(["--helm-command", helm.to_str().context("a path that is no text")?]).collect();
@@ -57,10 +68,11 @@ fn render(files: &[(&str, &str)], path: &str, flags: &[&str]) -> Result<Outcome>
             fs::write(file, content)?;
         }
         let arguments: Vec<&str> = [command, path].into_iter().chain(flags.iter().copied()).collect();
-        outcomes.push(run(&program, &arguments, directory.path())?);
+        outcomes.push(run(&program, &arguments, directory.path(), home)?);
     }
     let [(expected, theirs), (found, ours)] = outcomes.as_slice() else { unreachable!() };
     assert_eq!(expected, found, "of {files:?}\nkustomize said: {theirs}\nplumb said: {ours}");
+    assert!(!ours.contains(PASSWORD), "{ours}");
     Ok(outcomes.remove(0).0)
 }
 
@@ -196,6 +208,94 @@ async fn submodules_are_followed() -> Result<()> {
     add(&format!("file://{}", server.repositories().repository("team/inner").display()))?;
     assert_eq!(resource(&url)?, Outcome::Refused, "git forbids submodules on this machine");
     Ok(())
+}
+
+#[tokio::test]
+async fn links_stay_in_their_repository() -> Result<()> {
+    let server = HttpServer::start(None).await?;
+    let worktree = Worktree::clone(&server.repositories().create("team/shop")?.display().to_string())?;
+    worktree.write("base/kustomization.yaml", "resources: [app.yaml]\n")?;
+    worktree.write("base/app.yaml", config("app"))?;
+    worktree.write("file/kustomization.yaml", "resources: [app.yaml]\n")?;
+    for (link, target) in [
+        ("inside", "base"),
+        ("outside", "/"),
+        ("above", "../.."),
+        ("gone", "nothing"),
+        ("file/app.yaml", "/etc/hostname"),
+    ] {
+        symlink(target, worktree.path().join(link))?;
+    }
+    worktree.commit("links")?;
+    worktree.push()?;
+    let url = server.url("team/shop");
+    assert!(printed(&resource(&format!("{url}//inside"))?, "dev-app"));
+    for directory in ["outside", "above", "gone", "file"] {
+        assert_eq!(resource(&format!("{url}//{directory}"))?, Outcome::Refused, "{directory}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn private_and_moved_repositories_are_reached() -> Result<()> {
+    let access = Access { username: "ada".into(), password: PASSWORD.into() };
+    let server = HttpServer::start(Some(access)).await?;
+    shop(server.repositories())?;
+    let url = server.url_with_credentials("team/shop");
+    assert!(printed(&resource(&format!("{url}//dev?ref=v1"))?, "dev-inner-one"));
+    for url in [server.url("team/shop"), url.replace("ada:", "eve:")] {
+        assert_eq!(resource(&format!("{url}//dev?ref=v1"))?, Outcome::Refused, "{url}");
+    }
+    // The credentials may also be in the person's own git.
+    let home = tempfile::tempdir()?;
+    let helper = format!("!f() {{ echo username=ada; echo password={PASSWORD}; }}; f");
+    fs::write(home.path().join(".gitconfig"), format!("[credential]\n\thelper = \"{helper}\"\n"))?;
+    let kustomization = format!("resources: ['{}//dev?ref=v1']\n", server.url("team/shop"));
+    let outcome = render_as(home.path(), &[("kustomization.yaml", &kustomization)], ".", &[])?;
+    assert!(printed(&outcome, "name: inner-one"));
+
+    let open = HttpServer::start(None).await?;
+    shop(open.repositories())?;
+    let moved = redirects(open.base_url()).await?;
+    assert!(printed(&resource(&format!("{moved}/team/shop.git//dev?ref=v1"))?, "dev-inner-one"));
+    Ok(())
+}
+
+#[test]
+fn bases_come_over_ssh() -> Result<()> {
+    let repositories = Repositories::temporary()?;
+    shop(&repositories)?;
+    let (key, stranger) = (DeployKey::generate(None)?, DeployKey::generate(None)?);
+    let server = SshServer::start(&repositories, &[], &[&key])?;
+    let entry = format!("{}//dev?ref=v1", server.url("team/shop"));
+    let kustomization = format!("resources: ['{entry}']\n");
+    for (key, hosts, expected) in
+        [(&key, server.known_hosts()?, true), (&stranger, server.known_hosts()?, false), (&key, String::new(), false)]
+    {
+        let home = tempfile::tempdir()?;
+        let ssh = home.path().join(".ssh");
+        fs::create_dir(&ssh)?;
+        fs::write(ssh.join("known_hosts"), hosts)?;
+        for (name, content) in [("id_ed25519", &key.identity), ("id_ed25519.pub", &key.public)] {
+            fs::write(ssh.join(name), content)?;
+            fs::set_permissions(ssh.join(name), fs::Permissions::from_mode(0o600))?;
+        }
+        let outcome = render_as(home.path(), &[("kustomization.yaml", &kustomization)], ".", &[])?;
+        assert_eq!(printed(&outcome, "name: inner-one"), expected, "{outcome:?}");
+    }
+    Ok(())
+}
+
+/// Sends everybody to another server.
+async fn redirects(to: String) -> Result<String> {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let redirect = move |uri: axum::http::Uri| async move {
+        let place = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+        (axum::http::StatusCode::MOVED_PERMANENTLY, [("location", format!("{to}{place}"))])
+    };
+    tokio::spawn(axum::serve(listener, Router::new().fallback(redirect)).into_future());
+    Ok(url)
 }
 
 /// Serves the files of a directory.
@@ -353,6 +453,39 @@ async fn charts_are_inflated_as_kustomize_does() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_base_from_git_brings_its_charts() -> Result<()> {
+    let server = HttpServer::start(None).await?;
+    let worktree = Worktree::clone(&server.repositories().create("charts")?.display().to_string())?;
+    for (path, content) in CHART {
+        worktree.write(&format!("lib/app/{path}"), content)?;
+    }
+    symlink("app", worktree.path().join("lib/linked"))?;
+    worktree.write("own.yaml", "name: own\n")?;
+    let globals = "helmGlobals: {chartHome: lib}\n";
+    worktree.write(
+        "kustomization.yaml",
+        format!("{globals}helmCharts: [{{name: app, releaseName: r, valuesFile: own.yaml}}]\n"),
+    )?;
+    worktree.write("linked/kustomization.yaml", "helmGlobals: {chartHome: ../lib}\nhelmCharts: [{name: linked, releaseName: r, valuesMerge: replace, valuesInline: {name: beside}}]\n")?;
+    worktree.write(
+        "above/kustomization.yaml",
+        "helmGlobals: {chartHome: ../lib}\nhelmCharts: [{name: app, releaseName: r}]\n",
+    )?;
+    worktree.commit("charts")?;
+    worktree.push()?;
+    let url = server.url("charts");
+    for (directory, expected) in [("", "name: p-r-own"), ("linked", "name: p-r-beside")] {
+        let kustomization = format!("namespace: prod\nnamePrefix: p-\nresources: ['{url}//{directory}']\n");
+        let outcome = render(&[("kustomization.yaml", &kustomization)], ".", &["--enable-helm"])?;
+        assert!(printed(&outcome, expected), "{directory}: {outcome:?}");
+    }
+    let kustomization = format!("resources: ['{url}//above']\n");
+    let outcome = render(&[("kustomization.yaml", &kustomization)], ".", &["--enable-helm"])?;
+    assert_eq!(outcome, Outcome::Refused, "the values of the chart lie outside of the directory");
+    Ok(())
+}
+
 /// A repository of charts with two versions of the chart.
 fn chart_repository() -> Result<TempDir> {
     let directory = tempfile::tempdir()?;
@@ -364,10 +497,10 @@ fn chart_repository() -> Result<TempDir> {
             fs::write(file, content.replace("1.2.3", version).replace("name: web", &format!("name: v{version}")))?;
         }
         let package = ["package", "-d", directory.path().to_str().context("a path that is no text")?, "source/app"];
-        let (outcome, said) = run(&tool("helm")?, &package, directory.path())?;
+        let (outcome, said) = run(&tool("helm")?, &package, directory.path(), directory.path())?;
         ensure!(outcome != Outcome::Refused, "helm package: {said}");
     }
-    let (outcome, said) = run(&tool("helm")?, &["repo", "index", "."], directory.path())?;
+    let (outcome, said) = run(&tool("helm")?, &["repo", "index", "."], directory.path(), directory.path())?;
     ensure!(outcome != Outcome::Refused, "helm repo index: {said}");
     Ok(directory)
 }
