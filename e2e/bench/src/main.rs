@@ -1,0 +1,42 @@
+//! `bench`: how fast Plumb is, side by side with what people use today, in one run on one machine.
+
+mod crds;
+mod overlays;
+mod process;
+mod render;
+mod report;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "How fast Plumb is, side by side with what people use today", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Rendering, beside `kustomize build`: the library when it is warm, the whole process, its memory, and two at once
+    Render(render::Options),
+    /// Runs a command once and prints what it took as JSON; the benchmark calls itself with it
+    #[command(hide = true)]
+    Measure {
+        /// The command
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    match Arguments::parse().command {
+        Command::Render(options) => render::run(&options),
+        Command::Measure { command } => {
+            println!("{}", serde_json::to_string(&process::measure(&command)?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
