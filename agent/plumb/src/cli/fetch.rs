@@ -1,15 +1,20 @@
 //! Brings what an overlay takes from outside of its tree, for a person at the command line: with their git, over HTTP, and
-//! with helm if they say so.
+//! with helm and with functions if they say so.
 
+mod function;
 mod helm;
 mod http;
+mod process;
 
 use std::{cell::Cell, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use plumb_git::{Class, Snapshot, SnapshotOptions, local_submodules_allowed};
-use plumb_kustomize::{Chart, ChartRequest, Fetch, FetchError, HelmRequest, Repository, RepositoryRequest};
+use plumb_kustomize::{
+    Chart, ChartRequest, Fetch, FetchError, FunctionCall, HelmRequest, Repository, RepositoryRequest,
+};
 
+pub(super) use function::Functions;
 pub(super) use helm::Helm;
 
 /// Fetches into a directory of its own, which goes with it.
@@ -18,6 +23,7 @@ pub(super) struct Fetcher {
     scratch: tempfile::TempDir,
     count: Cell<usize>,
     helm: Option<Helm>,
+    functions: Option<Functions>,
     file_bytes: usize,
 }
 
@@ -29,7 +35,12 @@ impl Fetcher {
     pub(super) fn new(helm: Option<Helm>, file_bytes: usize) -> anyhow::Result<Self> {
         let scratch = tempfile::Builder::new().prefix("plumb-").tempdir();
         let scratch = scratch.context("no temporary directory can be made; check TMPDIR")?;
-        Ok(Self { scratch, count: Cell::new(0), helm, file_bytes })
+        Ok(Self { scratch, count: Cell::new(0), helm, functions: None, file_bytes })
+    }
+
+    /// With these functions, if any.
+    pub(super) fn functions(self, functions: Option<Functions>) -> Self {
+        Self { functions, ..self }
     }
 
     /// A directory that nothing else uses.
@@ -76,5 +87,19 @@ impl Fetch for Fetcher {
 
     fn helm(&self, request: &HelmRequest) -> Result<Vec<u8>, FetchError> {
         Self::helm(self)?.template(&self.directory()?, request, self.file_bytes)
+    }
+
+    fn functions_enabled(&self) -> Result<(), FetchError> {
+        if self.functions.is_some() {
+            return Ok(());
+        }
+        Err(FetchError::disabled(
+            "functions run only with --enable-alpha-plugins and --enable-exec, in a directory on disk; add the two",
+        ))
+    }
+
+    fn function(&self, call: &FunctionCall) -> Result<Vec<u8>, FetchError> {
+        self.functions_enabled()?;
+        self.functions.as_ref().map_or(Ok(Vec::new()), |functions| functions.run(call, self.file_bytes))
     }
 }

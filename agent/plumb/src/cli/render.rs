@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use serde_json::{Value, json};
 
 use super::{
-    fetch::{Fetcher, Helm},
+    fetch::{Fetcher, Functions, Helm},
     output, source,
 };
 
@@ -34,6 +34,12 @@ pub(crate) struct Options {
     /// Run helm with --debug
     #[arg(long)]
     helm_debug: bool,
+    /// Run plugins that are not built in: functions that are programs, if --enable-exec is given too
+    #[arg(long)]
+    enable_alpha_plugins: bool,
+    /// Run the programs that functions name, with all your rights, if --enable-alpha-plugins is given too
+    #[arg(long)]
+    enable_exec: bool,
     /// Form of the output
     #[arg(short, long, value_enum, default_value = "yaml")]
     output: Format,
@@ -46,7 +52,7 @@ Examples:
   diff <(plumb render overlays/dev) <(plumb render overlays/staging)
   plumb render 'https://github.com/owner/repo//overlays/dev?ref=v1.2'
 
-Remote bases and files are fetched as kustomize fetches them; nothing else is read from outside of the git repository that holds the directory. The agent fetches nothing: an overlay that needs it can't be deployed. Helm runs only with --enable-helm, in a home directory of its own, without the variables of yours.
+Remote bases and files are fetched as kustomize fetches them; nothing else is read from outside of the git repository that holds the directory. The agent fetches nothing: an overlay that needs it can't be deployed. Helm runs only with --enable-helm, in a home directory of its own, without the variables of yours. Functions run only with --enable-alpha-plugins and --enable-exec, as kustomize runs them: programs of the work tree, which may do whatever you may.
 
 Exit codes: 0 rendered, 2 wrong usage, 3 the overlay can't be rendered: all that is wrong with it is told on standard error.";
 
@@ -67,6 +73,10 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         debug: options.helm_debug,
     });
     let fetcher = Fetcher::new(helm, plumb_kustomize::Options::default().max_file_bytes)?;
+    // Only on disk there is a program to run.
+    let runs = options.enable_alpha_plugins && options.enable_exec && options.revision.is_none();
+    let root = if runs { source::root(&options.path).ok() } else { None };
+    let fetcher = fetcher.functions(root.map(|root| Functions { root }));
     let url = options.path.to_str().filter(|path| plumb_kustomize::is_repository_url(path));
     let rendered = match (url, &options.revision) {
         (Some(url), None) => source::from_url(url, &fetcher)?,

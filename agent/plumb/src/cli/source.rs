@@ -20,12 +20,21 @@ use super::{disk::Disk, output::Failures};
 /// When there is no such directory, and everything that is wrong with the overlay.
 pub(super) fn from_disk(directory: &Path, fetch: Option<&dyn Fetch>) -> anyhow::Result<Rendered> {
     let real = directory.canonicalize().with_context(|| format!("{} can't be read", directory.display()))?;
-    let root = work_tree(&real).unwrap_or_else(|| PathBuf::from("/"));
+    let root = root(directory)?;
     let path = below(&root, &real)?;
     let here = std::env::current_dir().unwrap_or_default();
     let disk = Disk::new(&root, Options::default().max_file_bytes);
     let builder = with(Builder::new(&disk), fetch);
     builder.build(&path).map_err(|errors| failures(errors, |file| shown(&root, &here, file)))
+}
+
+/// The root of what [`from_disk`] reads for a directory.
+///
+/// # Errors
+/// When there is no such directory.
+pub(super) fn root(directory: &Path) -> anyhow::Result<PathBuf> {
+    let real = directory.canonicalize().with_context(|| format!("{} can't be read", directory.display()))?;
+    Ok(work_tree(&real).unwrap_or_else(|| PathBuf::from("/")))
 }
 
 /// Renders a directory as it is at a revision of the git repository around it. Nothing is checked out, and the directory need not exist on disk.

@@ -10,9 +10,7 @@ use std::{
 
 use plumb_kustomize::{Chart, ChartRequest, FetchError, HelmRequest};
 
-use process::run;
-
-mod process;
+use super::process::{Run, run};
 
 /// How to call helm.
 #[derive(Debug, Clone)]
@@ -145,7 +143,7 @@ impl Helm {
         let home = directory.join("home");
         fs::create_dir_all(&home).map_err(|error| unusable(&error))?;
         let config = if config_home.is_empty() { home.join("helm") } else { PathBuf::from(config_home) };
-        let mut environment: BTreeMap<String, OsString> = BTreeMap::new();
+        let mut environment: BTreeMap<OsString, OsString> = BTreeMap::new();
         for name in ENVIRONMENT {
             if let Some(value) = std::env::var_os(name) {
                 environment.insert(name.into(), value);
@@ -156,7 +154,16 @@ impl Helm {
         environment.insert("HELM_DATA_HOME".into(), config.join(".data").into());
         environment.insert("HELM_CONFIG_HOME".into(), config.into());
         // What helm says names the places of the copies that it was given, which tell nobody anything.
-        run(&self.command, arguments, &environment, most).map_err(|mut error| {
+        let what = Run {
+            program: self.command.as_ref(),
+            arguments,
+            environment: &environment,
+            directory: None,
+            input: &[],
+            most,
+            hint: "; install it, or name it with --helm-command",
+        };
+        run(&what).map_err(|mut error| {
             error.message = error.message.replace(&format!("{}/", directory.display()), "");
             error
         })
