@@ -34,15 +34,22 @@ pub(crate) struct Options {
     /// Run helm with --debug
     #[arg(long)]
     helm_debug: bool,
+    #[command(flatten)]
+    plugins: Plugins,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value = "yaml")]
+    output: Format,
+}
+
+/// Whether to run functions, by the two flags that kustomize wants for them.
+#[derive(Debug, clap::Args)]
+struct Plugins {
     /// Run plugins that are not built in: functions that are programs, if --enable-exec is given too
     #[arg(long)]
     enable_alpha_plugins: bool,
     /// Run the programs that functions name, with all your rights, if --enable-alpha-plugins is given too
     #[arg(long)]
     enable_exec: bool,
-    /// Form of the output
-    #[arg(short, long, value_enum, default_value = "yaml")]
-    output: Format,
 }
 
 const HELP: &str = "\
@@ -74,7 +81,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     });
     let fetcher = Fetcher::new(helm, plumb_kustomize::Options::default().max_file_bytes)?;
     // Only on disk there is a program to run.
-    let runs = options.enable_alpha_plugins && options.enable_exec && options.revision.is_none();
+    let Plugins { enable_alpha_plugins, enable_exec } = options.plugins;
+    let runs = enable_alpha_plugins && enable_exec && options.revision.is_none();
     let root = if runs { source::root(&options.path).ok() } else { None };
     let fetcher = fetcher.functions(root.map(|root| Functions { root }));
     let url = options.path.to_str().filter(|path| plumb_kustomize::is_repository_url(path));
