@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use plumb_yaml::Value;
 
 use super::config::{Config, NameReference, sort, sort_references};
-use super::{FieldSpec, merge_one};
+use super::{FieldSpec, LONGEST_PATH, merge_one};
 use crate::error::Fault;
 use crate::id::Gvk;
 use crate::schema::definition::{self, Definition};
+
+/// How many definitions may refer to each other in a row.
+const MAX_DEPTH: usize = 100;
 
 /// How many fields are looked at: definitions that refer to others can make many of few.
 const MAX_FIELDS: usize = 100_000;
@@ -66,11 +69,16 @@ impl<'d> Reader<'d> {
                 return Err(Fault::limit(format!("the definitions have more than {MAX_FIELDS} fields")));
             }
             path.push(name);
-            self.field(kind, property, &path.join("/"))?;
+            self.field(kind, property, path)?;
             let reference = property.reference.as_deref().and_then(|name| self.definitions.get_key_value(name));
             if let Some((name, definition)) = reference {
                 if around.contains(name) {
                     return Err(Fault::conflict(format!("the definition {name} refers to itself")));
+                }
+                if around.len() >= MAX_DEPTH {
+                    return Err(Fault::limit(format!(
+                        "more than {MAX_DEPTH} definitions refer to each other in a row"
+                    )));
                 }
                 around.push(name);
                 self.read(kind, definition, around, path)?;
@@ -81,9 +89,16 @@ impl<'d> Reader<'d> {
         Ok(())
     }
 
-    fn field(&mut self, kind: &str, property: &Definition, path: &str) -> Result<(), Fault> {
+    fn field(&mut self, kind: &str, property: &Definition, path: &[&str]) -> Result<(), Fault> {
+        if !property.extensions.keys().any(|name| name.starts_with("x-kubernetes-")) {
+            return Ok(());
+        }
+        if path.iter().map(|part| part.len() + 1).sum::<usize>() > LONGEST_PATH {
+            return Err(Fault::limit(format!("the path of a field has more than {LONGEST_PATH} bytes")));
+        }
+        let path = path.join("/");
         let selector = Gvk { kind: kind.to_owned(), ..Gvk::default() };
-        let spec = FieldSpec { selector, path: path.to_owned(), create: false };
+        let spec = FieldSpec { selector, path: path.clone(), create: false };
         let specs = &mut self.specs;
         for (extension, list) in [
             ("x-kubernetes-annotation", &mut specs.annotations),
@@ -121,5 +136,41 @@ impl Specs {
             name_references: self.references.into(),
             ..Config::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(definitions: Vec<(String, Value)>) -> Result<Config, Fault> {
+        decode(&Value::Object(definitions.into_iter().collect()))
+    }
+
+    fn definition(fields: &[&str], reference: &str, extension: &str) -> Value {
+        let mut properties = serde_json::json!({"kind": {}, "apiVersion": {}, "metadata": {}});
+        for field in fields {
+            properties[field] = serde_json::json!({"$ref": reference, extension: ""});
+        }
+        serde_json::json!({"Schema": {"properties": properties}})
+    }
+
+    #[test]
+    fn a_long_chain_is_an_error() {
+        let chain = (0..500).map(|i| (i.to_string(), definition(&["f"], &(i + 1).to_string(), "x-none"))).collect();
+        assert!(decoded(chain).unwrap_err().message.contains("in a row"));
+    }
+
+    #[test]
+    fn references_that_double_the_fields_are_an_error() {
+        let chain = (0..50).map(|i| (i.to_string(), definition(&["f", "g"], &(i + 1).to_string(), "x-none"))).collect();
+        assert!(decoded(chain).unwrap_err().message.contains("fields"));
+    }
+
+    #[test]
+    fn a_long_path_is_an_error() {
+        let name = "f".repeat(LONGEST_PATH);
+        let one = definition(&[&name], "", "x-kubernetes-annotation");
+        assert!(decoded(vec![("App".to_owned(), one)]).unwrap_err().message.contains("bytes"));
     }
 }
