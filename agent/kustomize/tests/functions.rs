@@ -180,10 +180,14 @@ data: {changed: 'yes'}
 }
 
 #[test]
-fn nothing_is_run_for_no_objects() {
-    let printer = Printer { prints: "kind: ResourceList\n", ..Printer::default() };
-    assert_eq!(render(&printer, "resources: []\ntransformers: [function.yaml]\n").unwrap(), "");
-    assert!(printer.calls.take().is_empty());
+fn without_objects_a_transformer_is_given_its_configuration() {
+    let prints = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new}\n";
+    let printer = Printer { prints, ..Printer::default() };
+    let rendered = render(&printer, "resources: []\ntransformers: [function.yaml]\n").unwrap();
+    assert_eq!(rendered, "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: new\n");
+    let calls = printer.calls.take();
+    let input = std::str::from_utf8(&calls[0].input).unwrap();
+    assert!(input.contains("items:\n- apiVersion: example.org/v1\n  kind: Maker\n"), "{input}");
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Function {
 
     /// What the function makes.
     pub(crate) fn generate(&self, loader: &Loader<'_>, directory: &str) -> Result<Vec<Resource>, Fault> {
-        // kustomize gives a generator its own configuration, because it runs nothing without an object.
+        // Where there are no objects kustomize gives a function its own configuration, because it runs nothing without an object.
         let config = exchange::function_config(&self.config);
         let mut made = self.run(loader, directory, vec![config])?;
         for resource in &mut made {
@@ -105,10 +105,10 @@ impl Function {
         directory: &str,
         resources: &mut Resources,
     ) -> Result<(), Fault> {
-        if resources.len() == 0 {
-            return Ok(());
+        let mut input: Vec<_> = resources.iter().map(exchange::with_id).collect();
+        if input.is_empty() {
+            input.push(exchange::function_config(&self.config));
         }
-        let input = resources.iter().map(exchange::with_id).collect();
         let printed = self.run(loader, directory, input)?;
         exchange::replace(resources, printed)
     }
