@@ -152,6 +152,9 @@ async fn bases_come_from_git_as_kustomize_gets_them() -> Result<()> {
     ] {
         assert_eq!(resource(&entry)?, Outcome::Refused, "{entry}");
     }
+    // Some servers give any commit by its id, and others only those that have a name.
+    server.repositories().git("team/shop", &["config", "uploadpack.allowReachableSHA1InWant", "true"])?;
+    assert!(printed(&resource(&format!("{url}//base?ref={first}"))?, "dev-one"));
     let component = format!("components: ['{url}//part?ref=v1']\nresources: ['{url}//base']\n");
     assert!(printed(&render(&[("kustomization.yaml", &component)], ".", &[])?, "name: two-part"));
     assert!(printed(&render(&[], &format!("{url}//dev?ref=v1"), &[])?, "name: inner-one"));

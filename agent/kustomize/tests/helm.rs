@@ -6,7 +6,7 @@
 mod shelf;
 
 use expect_test::{Expect, expect};
-use plumb_kustomize::{Builder, ErrorKind, MemoryFs, Options, build};
+use plumb_kustomize::{Builder, Entry, ErrorKind, Fs, FsError, MemoryFs, Options, build};
 use shelf::Shelf;
 
 const PRINTED: &str = "---\n# Source: app/templates/app.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: app\n---\n# nothing\n---\nnull\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: app\n  annotations:\n";
@@ -328,6 +328,24 @@ fn nothing_proves_that_a_chart_makes_the_same_again() {
     let rendered = Builder::new(&fs).fetch(&helm()).build("dev").unwrap();
     assert!(rendered.read.contains("dev/charts/app/templates/app.yaml"));
     assert!(!rendered.read.unchanged(&fs).unwrap());
+}
+
+#[test]
+fn a_name_that_leads_out_of_a_chart_is_refused() {
+    struct Hostile(MemoryFs);
+    impl Fs for Hostile {
+        fn lookup(&self, path: &str) -> Result<Entry, FsError> {
+            self.0.lookup(path)
+        }
+        fn list(&self, path: &str) -> Result<Vec<String>, FsError> {
+            let mut names = self.0.list(path)?;
+            names.push("..".to_owned());
+            Ok(names)
+        }
+    }
+    let fs = Hostile(input("helmCharts: [{name: app}]\n"));
+    let errors = Builder::new(&fs).fetch(&helm()).build("dev").unwrap_err();
+    assert!(errors.to_string().contains("holds the name \"..\""), "{errors}");
 }
 
 #[test]

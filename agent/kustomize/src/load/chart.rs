@@ -42,6 +42,10 @@ impl Loader<'_> {
                 )));
             }
             for name in self.names(&directory)? {
+                // git forbids such names, but a repository can be made to hold them.
+                if matches!(name.as_str(), "" | "." | "..") || name.contains('/') {
+                    return Err(Fault::path(format!("{directory} holds the name {name:?}, which no file can have")));
+                }
                 let relative = format!("{prefix}{name}");
                 match self.find(&directory, &name)? {
                     Found::File { bytes: content, .. } => {
