@@ -33,9 +33,9 @@ pub(crate) fn generate(
     let kind = if args.is_secret { "Secret" } else { "ConfigMap" };
     map.insert("apiVersion".to_owned(), Tree::string("v1"));
     map.insert("kind".to_owned(), Tree::string(kind));
-    let mut metadata = Map::from([("name".to_owned(), Tree::plain(args.name.as_str()))]);
+    let mut metadata = Map::from([("name".to_owned(), Tree::quoted(args.name.as_str()))]);
     if !args.namespace.is_empty() {
-        metadata.insert("namespace".to_owned(), Tree::plain(args.namespace.as_str()));
+        metadata.insert("namespace".to_owned(), Tree::quoted(args.namespace.as_str()));
     }
     for (field, strings) in [("labels", &args.options.labels), ("annotations", &args.options.annotations)] {
         if !strings.is_empty() {

@@ -109,6 +109,11 @@ impl Tree {
         }
     }
 
+    /// A string that stays one whatever takes its place.
+    pub(crate) fn quoted(text: impl Into<String>) -> Self {
+        Self::Scalar(Scalar { quoted: true, ..Scalar::new(text, Kind::String) })
+    }
+
     /// A string that is one with others of its object.
     pub(crate) fn shared_string(text: impl Into<String>, quoted: bool, shared: Shared) -> Self {
         Self::Scalar(Scalar { quoted, shared: Some(shared), ..Scalar::new(text, Kind::String) })
