@@ -6,6 +6,9 @@ use crate::tree::Tree;
 /// Refuses a key that does not read as a string without quotes. kustomize adds keys so, and then can not print the object,
 /// which is its bug.
 pub(crate) fn check_key(key: &str) -> Result<(), Fault> {
+    if key.is_empty() {
+        return Err(Fault::conflict("the key is empty; give it a name"));
+    }
     if key != "<<" && Tree::plain(key).is_string() {
         return Ok(());
     }

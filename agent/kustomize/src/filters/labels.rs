@@ -112,7 +112,7 @@ fn set_all(tree: &mut Tree, entries: &mut [Entry<'_>], budget: &Budget) -> Resul
                 let (key, value) = (new.key, new.value);
                 budget.work(key.len() + value.len());
                 new.quoted |= new.looks_different;
-                if let Some(old) = map.get_mut(key) {
+                if let Some(old) = map.get_mut(key).filter(|_| !key.is_empty()) {
                     new.quoted = old.is_quoted();
                     old.assign(Tree::string(value));
                 } else {
