@@ -125,6 +125,16 @@ pub enum Error {
         /// What is wrong, and what to change.
         message: String,
     },
+    /// The server sends more than a fetch may bring.
+    #[error(
+        "{url} sends more than {most} bytes, and the fetch was given up; keep large files out of the repository, or in Git LFS"
+    )]
+    TooLarge {
+        /// The repository.
+        url: String,
+        /// How many bytes a fetch may bring.
+        most: usize,
+    },
     /// The server can't be reached or answers nonsense.
     #[error("{url} can not be reached: {message}")]
     Network {
@@ -188,6 +198,7 @@ impl Error {
             | Self::Id { .. }
             | Self::Refused { .. }
             | Self::Path { .. }
+            | Self::TooLarge { .. }
             | Self::NoRepository { .. } => Class::Config,
             Self::Rejected { .. } | Self::Network { .. } | Self::Timeout { .. } => Class::Transient,
             Self::Cache { .. } | Self::Internal { .. } => Class::Internal,

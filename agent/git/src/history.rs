@@ -10,6 +10,9 @@ use crate::{Commit, CommitId, Error};
 /// git itself takes no shorter abbreviation.
 const SHORTEST_ABBREVIATION: usize = 4;
 
+/// How many bytes of messages are read of one history.
+const MOST_TEXT: usize = 64 << 20;
+
 impl Repository {
     /// Finds the commit that a full or abbreviated id, a branch or a tag names. In a person's checkout, all of
     /// gitrevisions(7) that libgit2 knows works as well, such as `HEAD~2`.
@@ -62,7 +65,8 @@ impl Repository {
         self.inner.with(|handle| Ok(Commit::of(&find(handle, id)?)))
     }
 
-    /// The commits from `head` along first parents, newest first, at most `limit`; `until` and what is behind it are left out.
+    /// The commits from `head` along first parents, newest first, at most `limit`; `until` and what is behind it are left out. So are
+    /// commits behind 64 MiB of messages, which no honest history has.
     ///
     /// # Errors
     /// [`Error::UnknownRevision`] when `head` is not here.
@@ -71,8 +75,10 @@ impl Repository {
         self.inner.with(|handle| {
             let mut commits = Vec::new();
             let mut next = Some(find(handle, head)?);
+            let mut text = 0;
             while let Some(commit) = next {
-                if commits.len() >= limit || until == Some(commit.id()) {
+                text += commit.message_raw_bytes().len();
+                if commits.len() >= limit || until == Some(commit.id()) || text > MOST_TEXT {
                     break;
                 }
                 commits.push(Commit::of(&commit));

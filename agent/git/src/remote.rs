@@ -9,12 +9,14 @@ use crate::Error;
 use crate::address::{Address, Protocol};
 use crate::credentials::{Answers, Credentials};
 use crate::known_hosts::{self, Verdict};
+use crate::repository::Limits;
 use crate::worker::Pulse;
 
 /// One call to a server.
 pub(crate) struct Call {
     address: Address,
     credentials: Credentials,
+    limits: Limits,
     pulse: Pulse,
     /// Our own reason to end the call, which libgit2 replaces by a duller one on its way out.
     failure: Rc<RefCell<Option<Error>>>,
@@ -26,8 +28,8 @@ pub(crate) struct Call {
 const MOST_SAID: usize = 4 << 10;
 
 impl Call {
-    pub(crate) fn new(address: Address, credentials: Credentials, pulse: Pulse) -> Self {
-        Self { address, credentials, pulse, failure: Rc::default(), said: Rc::default() }
+    pub(crate) fn new(address: Address, credentials: Credentials, limits: Limits, pulse: Pulse) -> Self {
+        Self { address, credentials, limits, pulse, failure: Rc::default(), said: Rc::default() }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -77,8 +79,15 @@ impl Call {
             }
         });
 
-        let pulse = self.pulse.clone();
-        callbacks.transfer_progress(move |_| pulse.beat());
+        let (pulse, failure, most) = (self.pulse.clone(), self.failure(), self.limits.fetch_bytes);
+        let url = self.address.shown.clone();
+        callbacks.transfer_progress(move |progress| {
+            if progress.received_bytes() > most {
+                *failure.borrow_mut() = Some(Error::TooLarge { url: url.clone(), most });
+                return false;
+            }
+            pulse.beat()
+        });
         let (pulse, said) = (self.pulse.clone(), self.said.clone());
         callbacks.sideband_progress(move |words| {
             let mut said = said.borrow_mut();
@@ -235,7 +244,7 @@ mod tests {
 
     fn check(url: &str, class: ErrorClass, code: ErrorCode, message: &str, expected: &Expect) {
         let credentials = Credentials::Basic { username: "me".into(), password: "hunter2".into() };
-        let call = Call::new(Address::parse(url).unwrap(), credentials, Pulse::new());
+        let call = Call::new(Address::parse(url).unwrap(), credentials, Limits::default(), Pulse::new());
         let error = call.explain(&git2::Error::new(code, class, message));
         expected.assert_eq(&format!("{:?}: {error}", error.class()));
     }
@@ -353,7 +362,12 @@ mod tests {
 
     #[test]
     fn what_a_server_says_is_kept_short() {
-        let call = Call::new(Address::parse("https://example.com/a").unwrap(), Credentials::None, Pulse::new());
+        let call = Call::new(
+            Address::parse("https://example.com/a").unwrap(),
+            Credentials::None,
+            Limits::default(),
+            Pulse::new(),
+        );
         assert!(call.clean(&"x".repeat(100_000)).chars().count() < 1_010);
         assert_eq!(call.clean(" a\n\tb "), "a b");
     }

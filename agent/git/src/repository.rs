@@ -26,12 +26,15 @@ pub struct Limits {
     pub total: Duration,
     /// The largest file that is read, in bytes.
     pub file_bytes: usize,
+    /// How many bytes one fetch may bring.
+    pub fetch_bytes: usize,
 }
 
 impl Default for Limits {
-    /// 60 s, 30 min and 16 MiB.
+    /// 60 s, 30 min, 16 MiB and 2 GiB.
     fn default() -> Self {
-        Self { silence: Duration::from_mins(1), total: Duration::from_mins(30), file_bytes: 16 << 20 }
+        let (silence, total) = (Duration::from_mins(1), Duration::from_mins(30));
+        Self { silence, total, file_bytes: 16 << 20, fetch_bytes: 2 << 30 }
     }
 }
 
@@ -197,7 +200,7 @@ impl Inner {
         let silence = if self.credentials == Credentials::Ambient { self.limits.total } else { self.limits.silence };
         let (inner, shown) = (self.clone(), address.shown.clone());
         self.workers.run(&shown, silence, self.limits.total, move |pulse: &Pulse| {
-            let call = Call::new(address, inner.credentials.clone(), pulse.clone());
+            let call = Call::new(address, inner.credentials.clone(), inner.limits, pulse.clone());
             inner.with(|handle| work(handle, &call))
         })
     }

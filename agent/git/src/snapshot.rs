@@ -142,7 +142,7 @@ impl Fetching<'_> {
 
     fn fetch(&self, directory: &Path, url: &str, reference: &str) -> Result<(Repository, CommitId), Error> {
         let SnapshotOptions { timeout, file_bytes, .. } = *self.options;
-        let limits = Limits { silence: timeout, total: timeout, file_bytes };
+        let limits = Limits { silence: timeout, total: timeout, file_bytes, ..Limits::default() };
         let fetch = |credentials| {
             let repository = Repository::open(directory, url, credentials)?.with_limits(limits);
             let commit = repository.fetch_reference(reference)?;
