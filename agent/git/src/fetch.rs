@@ -298,8 +298,8 @@ mod tests {
     fn a_server_that_sends_too_much_is_given_up() {
         let remote = Remote::new();
         // Nothing that git could compress.
-        let noise: String = (0..2_000_u32).map(|number| format!("{:x}", number.wrapping_mul(2_654_435_761))).collect();
-        remote.push(&[("large", &noise)], "large");
+        let noise: Vec<String> = (0..2_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_string()).collect();
+        remote.push(&[("large", &noise.concat())], "large");
         let limits = crate::Limits { fetch_bytes: 1_000, ..crate::Limits::default() };
         let error = remote.open().with_limits(limits).fetch("main").unwrap_err();
         assert!(matches!(error, Error::TooLarge { most: 1_000, .. }), "{error}");
