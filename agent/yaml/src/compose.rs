@@ -161,27 +161,29 @@ impl<'t> Composer<'_, 't> {
         // A key with any other tag is no string for the library.
         let mut broken = is_key && is_resource && !matches!(tag, None | Some(STR | MERGE));
         let size = Size { nodes: 1, bytes: text.len(), depth: 0 };
-        let same = |text: &String| Data::String(text.clone());
+        // None for the text itself, which most scalars are.
         let data = match tag {
-            None if quoted => same(&text),
+            None if quoted => None,
             // kyaml writes nothing as '' where it needs a key.
-            None if text.is_empty() && is_resource && is_key => same(&text),
-            None => {
-                match resolve::untagged(&text, self.schema) {
-                    // As a key even infinity has a text.
-                    Resolved::Number(number::Parsed::Float(value)) if !value.is_finite() && is_key => {
-                        broken = is_resource;
-                        if is_resource { same(&text) } else { Data::String(number::print_key(value)) }
-                    }
-                    resolved => resolved.into_data(&text, self.schema).unwrap_or_else(|| {
-                        broken = true;
-                        Data::Null
-                    }),
+            None if text.is_empty() && is_resource && is_key => None,
+            None => match resolve::untagged(&text, self.schema) {
+                Resolved::String => None,
+                // As a key even infinity has a text.
+                Resolved::Number(number::Parsed::Float(value)) if !value.is_finite() && is_key => {
+                    broken = is_resource;
+                    (!is_resource).then(|| Data::String(number::print_key(value)))
                 }
-            }
-            Some(tag) => resolve::tagged(&text, known(tag), quoted, self.schema).map_err(fault)?,
+                resolved => Some(resolved.into_data(&text, self.schema).unwrap_or_else(|| {
+                    broken = true;
+                    Data::Null
+                })),
+            },
+            Some(tag) => Some(resolve::tagged(&text, known(tag), quoted, self.schema).map_err(fault)?),
         };
-        let node = Node::scalar(data, text, style, place.0, place.1);
+        let node = match data {
+            None => Node::string(text, style, place.0, place.1),
+            Some(data) => Node::scalar(data, text, style, place.0, place.1),
+        };
         let node = node.with(Trait::Broken, broken).with(Trait::Tagged, tag.is_some());
         Ok(Finished { node, size, alias: false, merge })
     }

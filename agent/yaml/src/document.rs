@@ -30,7 +30,7 @@ pub(crate) fn text<'b>(bytes: &'b [u8], limits: &Limits) -> Result<&'b str, Erro
             return Err(Error::new(line, column, "invalid UTF-8; save the file as UTF-8"));
         }
     };
-    if let Some((at, found)) = text.char_indices().find(|(_, c)| !is_allowed(*c)) {
+    if let Some((at, found)) = forbidden(text) {
         let (line, column) = place(text, at);
         let message = match found {
             '\0' => "a NUL character is not allowed; is this a binary file?".to_owned(),
@@ -44,6 +44,22 @@ pub(crate) fn text<'b>(bytes: &'b [u8], limits: &Limits) -> Result<&'b str, Erro
         return Err(Error::new(line, column, message));
     }
     Ok(text.strip_prefix('\u{FEFF}').unwrap_or(text))
+}
+
+/// The first character that must not be there.
+fn forbidden(text: &str) -> Option<(usize, char)> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        // Most of a file is plain ASCII.
+        let special = |byte: &u8| !matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
+        at += bytes.get(at..)?.iter().position(special)?;
+        let c = text.get(at..)?.chars().next()?;
+        if !is_allowed(c) {
+            return Some((at, c));
+        }
+        at += c.len_utf8();
+    }
 }
 
 /// The characters of YAML 1.1's `c-printable`.

@@ -20,6 +20,9 @@ pub(crate) fn key(node: Node, merge: bool, top: bool, schema: Schema) -> Result<
         return Ok(Key { node, merge });
     }
     let text = node.text().unwrap_or_default();
+    if node.as_str() == Some(text) && !node.is(Trait::Broken) {
+        return Ok(Key { node, merge });
+    }
     let (name, good) = match (&node.data, schema) {
         (Data::Sequence(_) | Data::Mapping(_), _) => {
             let message = "a key must be a string, not a sequence or a mapping";

@@ -17,24 +17,44 @@ pub(crate) struct Entry {
     pub(crate) alias: bool,
 }
 
+/// In a mapping with more entries the places of keys are looked up.
+const FEW: usize = 16;
+
 /// A mapping under construction: entries in order, each key once.
 #[derive(Default)]
 struct Entries {
     entries: Vec<(Node, Node)>,
+    /// Where each key first stands; empty as long as there are few.
     places: HashMap<String, usize>,
 }
 
 impl Entries {
     fn place(&self, key: &Node) -> Option<usize> {
-        key.as_str().and_then(|key| self.places.get(key)).copied()
+        let name = key.as_str()?;
+        if self.entries.len() > FEW {
+            return self.places.get(name).copied();
+        }
+        self.entries.iter().position(|(key, _)| key.as_str() == Some(name))
     }
 
     fn set(&mut self, key: Node, value: Node) {
-        if let Some(at) = self.place(&key) {
-            self.entries[at] = (key, value);
-        } else {
-            self.places.insert(key.as_str().unwrap_or_default().to_owned(), self.entries.len());
-            self.entries.push((key, value));
+        match self.place(&key) {
+            Some(at) => self.entries[at] = (key, value),
+            None => self.push(key, value),
+        }
+    }
+
+    fn push(&mut self, key: Node, value: Node) {
+        let at = self.entries.len();
+        self.entries.push((key, value));
+        let new = match at {
+            ..FEW => return,
+            FEW => 0,
+            _ => at,
+        };
+        for at in new..self.entries.len() {
+            let name = self.entries[at].0.as_str().unwrap_or_default();
+            self.places.entry(name.to_owned()).or_insert(at);
         }
     }
 }
@@ -81,7 +101,7 @@ fn resource(read: Vec<Entry>) -> Result<Vec<(Node, Node)>, Error> {
         } else if !cleared && entry.key.as_str() == Some("<<") {
             cleared = true;
         } else if entries.place(&entry.key).is_some() {
-            entries.entries.push((entry.key.with(Trait::Broken, true), entry.value));
+            entries.push(entry.key.with(Trait::Broken, true), entry.value);
         } else {
             entries.set(entry.key, entry.value);
         }

@@ -61,6 +61,11 @@ impl Node {
         Self { data, line, column: narrow(column), style, traits: Traits::default(), written }
     }
 
+    /// A string that is the text that was written.
+    pub(crate) fn string(text: String, style: Style, line: u32, column: u32) -> Self {
+        Self { style, ..Self::new(Data::String(text), line, column) }
+    }
+
     pub(crate) fn with(mut self, what: Trait, yes: bool) -> Self {
         self.traits.0 |= if yes { what as u8 } else { 0 };
         self

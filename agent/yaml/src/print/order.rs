@@ -7,12 +7,16 @@ use std::cmp::Ordering;
 ///
 /// This is no total order for keys such as `a0`, `a00` and `a-`; see [`sort`].
 pub(super) fn compare(a: &str, b: &str) -> Ordering {
-    let a: Vec<char> = a.chars().collect();
-    let b: Vec<char> = b.chars().collect();
-    let Some(at) = a.iter().zip(&b).position(|(a, b)| a != b) else {
+    let Some(at) = a.bytes().zip(b.bytes()).position(|(a, b)| a != b) else {
         return a.len().cmp(&b.len());
     };
-    let (left, right) = (a[at], b[at]);
+    // Bytes inside of a character may differ first.
+    let at = (0..=at).rev().find(|at| a.is_char_boundary(*at) && b.is_char_boundary(*at)).unwrap_or(0);
+    let (same, a) = a.split_at(at);
+    let b = b.get(at..).unwrap_or_default();
+    let (Some(left), Some(right)) = (a.chars().next(), b.chars().next()) else {
+        return a.len().cmp(&b.len());
+    };
     match (left.is_alphabetic(), right.is_alphabetic()) {
         (true, true) => return left.cmp(&right),
         (true, false) => return Ordering::Greater,
@@ -21,15 +25,15 @@ pub(super) fn compare(a: &str, b: &str) -> Ordering {
     }
     // A zero counts only within a number that began before it.
     let within_number =
-        (left == '0' || right == '0') && a[..at].iter().rev().take_while(|c| c.is_ascii_digit()).any(|c| *c != '0');
-    let (left_number, left_length) = number(&a[at..], within_number);
-    let (right_number, right_length) = number(&b[at..], within_number);
+        (left == '0' || right == '0') && same.bytes().rev().take_while(u8::is_ascii_digit).any(|byte| byte != b'0');
+    let (left_number, left_length) = number(a, within_number);
+    let (right_number, right_length) = number(b, within_number);
     left_number.cmp(&right_number).then(left_length.cmp(&right_length)).then(left.cmp(&right))
 }
 
 /// The number that a text starts with, and how many digits it has; it wraps like the 64-bit integers of Go.
-fn number(text: &[char], within_number: bool) -> (i64, usize) {
-    let digits = || text.iter().map_while(|c| c.to_digit(10));
+fn number(text: &str, within_number: bool) -> (i64, usize) {
+    let digits = || text.chars().map_while(|c| c.to_digit(10));
     let value =
         digits().fold(i64::from(within_number), |value, digit| value.wrapping_mul(10).wrapping_add(i64::from(digit)));
     (value, digits().count())

@@ -32,6 +32,9 @@ struct Facts {
 /// Chooses the style for a string: a text of several lines becomes a block, and one that YAML 1.1 or 1.2 would read as something else
 /// is put in double quotes.
 pub(super) fn style(text: &str) -> Style {
+    if let Some(style) = obvious_style(text) {
+        return style;
+    }
     let facts = Facts::of(text);
     if text.contains('\n') {
         let block = !facts.unprintable && !facts.trailing_blank && !facts.break_after_blank;
@@ -46,6 +49,33 @@ pub(super) fn style(text: &str) -> Style {
         (true, true) => Style::Plain,
         (false, true) => Style::SingleQuoted,
         (_, false) => Style::DoubleQuoted,
+    }
+}
+
+/// The style of the texts that most strings are, without a look at each place in them.
+fn obvious_style(text: &str) -> Option<Style> {
+    let bytes = text.as_bytes();
+    let (first, last) = (*bytes.first()?, *bytes.last()?);
+    if first.is_ascii_alphabetic()
+        && last != b' '
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b':' | b'#'))
+    {
+        // The longest words of YAML 1.1 that start with a letter are `FALSE` and its like.
+        let is_string = bytes.len() > 5 || untagged(text, Schema::Yaml11) == Resolved::String;
+        return is_string.then_some(Style::Plain);
+    }
+    let is_block = bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) && bytes.contains(&b'\n');
+    (is_block && last != b' ' && !bytes.windows(2).any(|pair| pair == b" \n")).then_some(Style::Literal)
+}
+
+/// How many bytes of a text, which does not start with a blank or a line break, can be written at once.
+fn run(text: &str, ends_at_blank: bool) -> usize {
+    let ends = |byte: &u8| (*byte == b' ' && ends_at_blank) || matches!(byte, b'\n' | b'\r' | 0x80..);
+    match text.as_bytes().iter().position(ends) {
+        // Among the characters beyond ASCII are line breaks too.
+        Some(0) => text.chars().next().map_or(0, char::len_utf8),
+        Some(length) => length,
+        None => text.len(),
     }
 }
 
@@ -132,10 +162,11 @@ impl Emitter {
     /// Writes a text of one line; a lone blank behind the margin becomes a line end.
     fn words(&mut self, text: &str, fold: bool) {
         let mut before: Option<char> = None;
-        let mut chars = text.chars().peekable();
-        while let Some(c) = chars.next() {
-            let next = chars.peek().copied();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let mut length = c.len_utf8();
             if c == ' ' {
+                let next = rest.chars().nth(1);
                 let lone = before.is_some_and(|before| before != ' ') && next.is_some_and(|next| next != ' ');
                 if fold && lone && self.is_behind_margin() {
                     self.line(self.inner_level());
@@ -148,10 +179,12 @@ impl Emitter {
                 if before.is_some_and(is_break) {
                     self.line(self.inner_level());
                 }
-                self.put_char(c);
+                length = run(rest, true);
+                self.put(rest.get(..length).unwrap_or_default());
                 self.after_text();
             }
             before = Some(c);
+            rest = rest.get(length..).unwrap_or_default();
         }
     }
 
@@ -200,7 +233,9 @@ impl Emitter {
         self.put(chomp);
         self.open_block();
         let mut line_start = true;
-        for c in text.chars() {
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let mut length = c.len_utf8();
             if is_break(c) {
                 self.put_break(c);
                 line_start = true;
@@ -208,10 +243,12 @@ impl Emitter {
                 if line_start {
                     self.line(self.inner_level());
                 }
-                self.put_char(c);
+                length = run(rest, false);
+                self.put(rest.get(..length).unwrap_or_default());
                 self.after_text();
                 line_start = false;
             }
+            rest = rest.get(length..).unwrap_or_default();
         }
     }
 }
