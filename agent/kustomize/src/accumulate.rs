@@ -299,12 +299,13 @@ impl<'a> Accumulator<'a> {
     }
 }
 
-/// A message that a person can read: what it quotes may be as long as a file.
-fn shortened(mut text: String) -> String {
-    const LONGEST: usize = 4096;
-    if text.len() > LONGEST {
-        text.truncate(text.floor_char_boundary(LONGEST));
-        text.push('…');
+/// A message that a person can read: what it quotes may be as long as a file. What is wrong stands at its end.
+fn shortened(text: String) -> String {
+    const LONGEST: usize = 2048;
+    if text.len() <= 2 * LONGEST {
+        return text;
     }
-    text
+    let (start, _) = text.split_at(text.floor_char_boundary(LONGEST));
+    let (_, end) = text.split_at(text.ceil_char_boundary(text.len() - LONGEST));
+    format!("{start}…{end}")
 }
