@@ -24,6 +24,8 @@ pub(crate) struct Resources {
 
 /// Steps to look at one object.
 const STEPS_OF_AN_OBJECT: usize = 16;
+/// Steps to see whether an object is there already.
+const STEPS_OF_A_NEW_OBJECT: usize = 64;
 
 impl Resources {
     pub(crate) fn new(budget: &Budget) -> Self {
@@ -73,6 +75,7 @@ impl Resources {
             self.look_at_all();
         }
         let ids = self.ids.get_or_insert_with(|| self.list.iter().map(Resource::id).collect());
+        self.budget.work(STEPS_OF_A_NEW_OBJECT);
         let id = resource.id();
         if ids.contains(&id) {
             let first = self.list.iter().find(|other| other.id() == id);

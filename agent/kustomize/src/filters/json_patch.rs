@@ -9,6 +9,8 @@ use crate::tree::Size;
 
 /// Steps of an operation besides those for its value.
 const STEPS_OF_AN_OPERATION: usize = 64;
+/// A map of JSON takes as much memory as so many other values.
+const VALUES_OF_A_MAP: usize = 8;
 /// Steps to move one element of a list aside.
 const STEPS_OF_A_SHIFT: usize = 1;
 
@@ -202,9 +204,9 @@ fn size(value: &Value) -> Size {
         Value::Array(items) => {
             items.iter().fold(Size { values: 1, text: 0, depth: 1 }, |size, item| add(size, 0, item))
         }
-        Value::Object(map) => {
-            map.iter().fold(Size { values: 1, text: 0, depth: 1 }, |size, (key, item)| add(size, key.len(), item))
-        }
+        Value::Object(map) => map
+            .iter()
+            .fold(Size { values: VALUES_OF_A_MAP, text: 0, depth: 1 }, |size, (key, item)| add(size, key.len(), item)),
         Value::String(text) => Size { values: 1, text: text.len(), depth: 0 },
         Value::Null | Value::Bool(_) | Value::Number(_) => Size { values: 1, text: 0, depth: 0 },
     }

@@ -1,10 +1,10 @@
 //! Trees that are made to hurt: each must be refused, or rendered at little cost. The benchmark measures the same trees in processes.
 
-mod growth;
-mod nesting;
-mod size;
-mod ways;
-mod work;
+pub(crate) mod growth;
+pub(crate) mod nesting;
+pub(crate) mod size;
+pub(crate) mod ways;
+pub(crate) mod work;
 
 /// A tree of files; what is rendered is in `app`.
 #[derive(Debug, Default)]
@@ -32,14 +32,16 @@ pub(crate) struct Case {
 
 /// All of them.
 pub(crate) fn cases() -> Vec<Case> {
-    [nesting::CASES, size::CASES, ways::CASES, growth::CASES, work::CASES]
-        .into_iter()
-        .flatten()
-        .map(|(name, outcome, tree)| Case { name, outcome: *outcome, tree: *tree })
-        .collect()
+    [nesting::CASES, size::CASES, ways::CASES, growth::CASES, work::CASES].into_iter().flat_map(of).collect()
 }
 
-type Row = (&'static str, Outcome, fn() -> Tree);
+/// Those of a part.
+pub(crate) fn of(rows: &[Row]) -> impl Iterator<Item = Case> {
+    rows.iter().map(|(name, outcome, tree)| Case { name, outcome: *outcome, tree: *tree })
+}
+
+/// A case as it stands in a table.
+pub(crate) type Row = (&'static str, Outcome, fn() -> Tree);
 
 impl Tree {
     fn with(mut self, path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {

@@ -6,7 +6,7 @@ const DEEP: usize = 100_000;
 const TOO_DEEP: super::Outcome = Refused("levels deep");
 const TOO_DEEP_FOR_JSON: super::Outcome = Refused("recursion limit");
 
-pub(super) const CASES: &[Row] = &[
+pub(crate) const CASES: &[Row] = &[
     ("alias bomb", Refused("aliases of this file expand"), || objects(bomb())),
     ("alias bomb in a kustomization", Refused("aliases of this file expand"), || app(bomb())),
     ("alias bomb in a patch", Refused("aliases of this file expand"), || {
@@ -53,14 +53,14 @@ pub(super) const CASES: &[Row] = &[
         json_patch(lines(2000, |n| format!("- {{op: add, path: /data{}, value: {{}}}}\n", "/a".repeat(n))))
     }),
     ("a JSON patch that puts an object into itself", TOO_DEEP, || {
-        json_patch("- {op: copy, from: /data, path: /data/a}\n".repeat(30))
+        json_patch("- {op: copy, from: /data, path: /data/a}\n".repeat(200))
     }),
     ("a path of a JSON patch", TOO_DEEP, || {
         json_patch(format!("- {{op: test, path: {}, value: a}}\n", "/a".repeat(DEEP)))
     }),
     ("replacements that put an object into itself", TOO_DEEP, || {
         let fields = "replacements:\n".to_owned()
-            + &"- {source: {kind: ConfigMap, fieldPath: data}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a], options: {create: true}}]}\n".repeat(30);
+            + &"- {source: {kind: ConfigMap, fieldPath: data}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a], options: {create: true}}]}\n".repeat(200);
         app_with(config_map("a", "{k: v}"), &fields)
     }),
 ];

@@ -4,7 +4,7 @@ use super::{Outcome::Refused, Outcome::Rendered, Row, app, app_with, config_map,
 
 const MEGABYTE: usize = 1 << 20;
 
-pub(super) const CASES: &[Row] = &[
+pub(crate) const CASES: &[Row] = &[
     ("a huge file", Refused("bytes"), || objects(vec![b'#'; 40 * MEGABYTE])),
     ("a huge kustomization", Refused("bytes"), || app(vec![b'#'; 40 * MEGABYTE])),
     ("a huge patch", Refused("bytes"), || {

@@ -2,7 +2,7 @@
 
 use super::{Outcome::Refused, Row, Tree, app, config_map, lines};
 
-pub(super) const CASES: &[Row] = &[
+pub(crate) const CASES: &[Row] = &[
     ("self reference", Refused("cycle"), || app("resources: [.]\n")),
     ("self reference by a component", Refused("cycle"), || app("components: [.]\n")),
     ("cycle of bases", Refused("cycle"), || {
