@@ -33,7 +33,8 @@ pub struct SnapshotOptions {
     pub file_bytes: usize,
 }
 
-/// The files of one commit, with those of its submodules.
+/// The files of one commit, with those of its submodules, as they are stored: what git's filters make of files in a checkout
+/// (LFS, line endings) is not made here.
 #[derive(Clone)]
 pub struct Snapshot {
     commit: CommitId,
