@@ -39,15 +39,15 @@ pub(crate) fn generate(
     }
     for (field, strings) in [("labels", &args.options.labels), ("annotations", &args.options.annotations)] {
         if !strings.is_empty() {
-            let strings = strings.iter().map(|(key, value)| (key.clone(), Tree::string(value.as_str()))).collect();
+            let strings = strings.iter().map(|(key, value)| (key.clone(), Tree::entry(value.as_str()))).collect();
             metadata.insert(field.to_owned(), Tree::Mapping(strings));
         }
     }
     map.insert("metadata".to_owned(), Tree::Mapping(metadata));
     if args.is_secret {
         let secret_type = if args.secret_type.is_empty() { "Opaque" } else { &args.secret_type };
-        map.insert("type".to_owned(), Tree::string(secret_type));
-        let data = data.into_iter().map(|(key, value)| (key, Tree::string(encode_base64(&value)))).collect();
+        map.insert("type".to_owned(), Tree::entry(secret_type));
+        let data = data.into_iter().map(|(key, value)| (key, Tree::entry(encode_base64(&value)))).collect();
         map.insert("data".to_owned(), Tree::Mapping(data));
     } else {
         for (key, value) in data {
@@ -57,7 +57,7 @@ pub(crate) fn generate(
             };
             let field = map.entry(field.to_owned()).or_insert_with(Tree::empty_mapping);
             if let Some(field) = field.as_mapping_mut() {
-                field.insert(key, Tree::string(text));
+                field.insert(key, Tree::entry(text));
             }
         }
     }

@@ -25,6 +25,7 @@ mod plugin;
 mod read_set;
 mod remote;
 mod resources;
+mod scalar_type;
 mod schema;
 mod shared;
 mod transformer;

@@ -184,7 +184,7 @@ fn take_metadata(new: &mut Resource, old: &Resource) -> Result<(), Fault> {
     for field in ["labels", "annotations"] {
         let mut strings: Map = Map::new();
         for (key, value) in old.metadata_strings(field).chain(new.metadata_strings(field)) {
-            strings.insert(key.to_owned(), Tree::string(value));
+            strings.insert(key.to_owned(), Tree::entry(value));
         }
         strings.keys().try_for_each(|key| check_key(key))?;
         new.set_metadata_strings(field, strings);
@@ -223,7 +223,7 @@ fn merge_strings(new: &mut Tree, old: &Tree, field: &str) -> Result<(), Fault> {
         for (key, value) in side.as_mapping().into_iter().flatten() {
             let text = if value.is_null() { "" } else { value.text() };
             check_key(key).map_err(|fault| Fault { message: format!("{field}: {}", fault.message), ..fault })?;
-            merged.insert(key.clone(), Tree::string(text));
+            merged.insert(key.clone(), Tree::entry(text));
         }
     }
     if let Some(map) = new.as_mapping_mut() {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use plumb_yaml::{Data, Limits, Node, Number, Schema, Style, Value};
 
 use crate::error::Fault;
+use crate::scalar_type::Type;
 use crate::shared::Shared;
 
 /// A mapping; kustomize sorts keys when it prints.
@@ -53,8 +54,8 @@ pub(crate) struct Scalar {
     pub(crate) quoted: bool,
     /// The other scalars of the object that it is one with.
     pub(crate) shared: Option<Shared>,
-    /// Whether a filter made it of its text alone, so that another text in its place may make it another type.
-    pub(crate) untyped: bool,
+    /// What kustomize takes it for, whatever its text is.
+    pub(crate) typed: Type,
 }
 
 /// What a scalar is to filters is no part of its value.
@@ -66,7 +67,8 @@ impl PartialEq for Scalar {
 
 impl Scalar {
     fn new(text: impl Into<String>, kind: Kind) -> Self {
-        Self { text: text.into(), kind, quoted: false, shared: None, untyped: false }
+        let typed = Type::of(&kind);
+        Self { text: text.into(), kind, quoted: false, shared: None, typed }
     }
 }
 
@@ -81,6 +83,8 @@ pub(crate) enum Kind {
     String,
     /// A plain date, which kustomize prints in full: the value that it prints.
     Timestamp(Box<str>),
+    /// A text that can not be of the type that it has.
+    Misfit,
 }
 
 impl Tree {
@@ -88,10 +92,10 @@ impl Tree {
         Self::Scalar(Scalar::new(text, Kind::String))
     }
 
-    /// A string as kustomize puts it into a map: in quotes where a reader of YAML 1.1 would take it for something else.
+    /// A string as kustomize puts it into a map: in quotes where a reader of YAML 1.1 would take it for something else, as a block where it has several lines.
     pub(crate) fn entry(text: impl Into<String>) -> Self {
         let text = text.into();
-        let quoted = looks_different(&text);
+        let quoted = text.contains('\n') || looks_different(&text);
         Self::Scalar(Scalar { quoted, ..Scalar::new(text, Kind::String) })
     }
 
@@ -135,7 +139,7 @@ impl Tree {
     pub(crate) fn plain(text: impl Into<String>) -> Self {
         let text = text.into();
         if is_surely_a_string(&text) {
-            return Self::Scalar(Scalar { untyped: true, ..Scalar::new(text, Kind::String) });
+            return Self::Scalar(Scalar { typed: Type::Open, ..Scalar::new(text, Kind::String) });
         }
         let kind = match plumb_yaml::plain(&text, Schema::Resource) {
             // Nothing is written in quotes where it needs something, and is a string then.
@@ -145,7 +149,7 @@ impl Tree {
             Some(Data::String(value)) if is_timestamp(&text, &value) => Kind::Timestamp(value.into()),
             _ => Kind::String,
         };
-        Self::Scalar(Scalar { untyped: true, ..Scalar::new(text, kind) })
+        Self::Scalar(Scalar { typed: Type::Open, ..Scalar::new(text, kind) })
     }
 
     /// A scalar that a filter adds without quotes: nothing at all is null.
@@ -157,7 +161,7 @@ impl Tree {
     /// Lets a text in the place of this one make it another type, unless it stands in quotes.
     pub(crate) fn forget_type(&mut self) {
         if let Self::Scalar(scalar) = self {
-            scalar.untyped = !scalar.quoted;
+            scalar.typed = if scalar.quoted { Type::String } else { Type::Open };
         }
     }
 
@@ -172,7 +176,9 @@ impl Tree {
                 scalar(Kind::Timestamp(value.as_str().into()))
             }
             Data::String(value) if value.is_empty() && node.style() == Style::Plain => scalar(Kind::Nothing),
-            Data::String(value) => Self::Scalar(Scalar { quoted: is_quoted(node), ..Scalar::new(value, Kind::String) }),
+            Data::String(value) => {
+                Self::Scalar(Scalar { quoted: node.style() != Style::Plain, ..Scalar::new(value, Kind::String) })
+            }
             Data::Sequence(items) => Self::Sequence(items.iter().map(Self::from_node).collect::<Result<_, _>>()?),
             Data::Mapping(entries) => {
                 let mut map = Map::new();
@@ -211,7 +217,7 @@ impl Tree {
                 Kind::Nothing => Value::String(String::new()),
                 Kind::Bool(value) => Value::Bool(value),
                 Kind::Number(value) => Value::Number(value),
-                Kind::String => Value::String(scalar.text),
+                Kind::String | Kind::Misfit => Value::String(scalar.text),
                 Kind::Timestamp(value) => Value::String(value.into()),
             },
             Self::Sequence(items) => Value::Array(items.into_iter().map(Self::into_value).collect()),
@@ -329,18 +335,14 @@ impl Tree {
             _ => (false, None),
         };
         *self = match new {
-            Self::Scalar(Scalar { text, .. }) if was_quoted => {
-                Self::Scalar(Scalar { text, kind: Kind::String, quoted: true, shared, untyped: false })
+            Self::Scalar(Scalar { text, kind, typed, .. }) if was_quoted => {
+                let kind = if kind == Kind::Misfit { kind } else { Kind::String };
+                Self::Scalar(Scalar { text, kind, quoted: true, shared, typed })
             }
             Self::Scalar(scalar) => Self::Scalar(Scalar { quoted: false, shared, ..scalar }),
             other => other,
         };
     }
-}
-
-/// Whether a string stays a string whatever text is put in its place: it is in quotes or a block, or a tag says so.
-fn is_quoted(node: &Node) -> bool {
-    node.style() != Style::Plain || !Tree::plain(node.text().unwrap_or_default()).is_string()
 }
 
 /// Whether a value is another text than was written, which only dates are: they start with a year.
@@ -392,10 +394,10 @@ mod tests {
 
     #[test]
     fn what_was_no_plain_scalar_stays_a_string() {
-        for written in ["'1'", "\"1\"", "|\n  1\n", ">-\n  1\n", "|\n  text\n", "!!str 1"] {
+        for written in ["'1'", "\"1\"", "|\n  1\n", ">-\n  1\n", "|\n  text\n"] {
             assert!(assigned(written).is_string(), "{written}");
         }
-        for written in ["1", "text", "true", "1.5"] {
+        for written in ["1", "text", "true", "1.5", "!!str 1"] {
             assert!(!assigned(written).is_string(), "{written}");
         }
     }

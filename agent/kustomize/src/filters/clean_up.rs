@@ -3,6 +3,7 @@
 use crate::build_metadata::{self, BuildMetadata};
 use crate::error::{Errors, Fault};
 use crate::resources::Resources;
+use crate::scalar_type::check_types;
 use crate::tree::{Map, Tree};
 use crate::unprintable::{check_key, pass};
 
@@ -48,6 +49,9 @@ pub(crate) fn apply(resources: &mut Resources, metadata: &BuildMetadata) -> Resu
             .map(|(key, value)| (key.to_owned(), Tree::string(value)))
             .collect();
         resource.set_metadata_strings("annotations", strings);
+        if let Err(Fault { kind, message }) = check_types(&resource.tree) {
+            errors.push(resource.error(Fault { kind, message: format!("{}: {message}", resource.id()) }));
+        }
     }
     if errors.is_empty() { Ok(()) } else { Err(Errors(errors)) }
 }

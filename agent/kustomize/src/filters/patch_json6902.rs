@@ -7,6 +7,7 @@ use super::json_patch;
 use super::target::Matcher;
 use crate::error::Fault;
 use crate::resources::Resources;
+use crate::scalar_type::check_types;
 use crate::tree::{Kind, Scalar, Tree};
 
 /// The operations of a JSON patch.
@@ -59,6 +60,7 @@ pub(crate) fn apply(
         let size = resource.tree.size();
         budget.work(size.text + size.values.saturating_mul(STEPS_OF_A_CONVERTED_VALUE));
         budget.check()?;
+        check_types(&resource.tree).map_err(at)?;
         let patched = json_patch::apply(resource.tree.clone().into_value(), operations, &budget).map_err(at)?;
         if !patched.is_object() {
             return Err(Fault::conflict(format!("{id}: the patch leaves no object, which must be a map")));

@@ -12,6 +12,7 @@ use crate::generate::encode_base64;
 use crate::kustomization::var::PlacedVar;
 use crate::object::Resource;
 use crate::resources::Resources;
+use crate::scalar_type::Type;
 use crate::tree::{Kind, Scalar, Tree};
 
 /// What a var stands for; a map or a list stands for nothing, so that the reference stays.
@@ -105,17 +106,17 @@ fn path(text: &str) -> Vec<String> {
 
 /// kustomize reads the text of numbers anew, in decimal only: `010` is ten, and `0x10` is an error.
 fn value(tree: &Tree) -> Option<Value> {
-    let Tree::Scalar(Scalar { text, kind, untyped, .. }) = tree else { return Some(Value::Structure) };
+    let Tree::Scalar(Scalar { text, kind, typed, .. }) = tree else { return Some(Value::Structure) };
     Some(match kind {
         // What a filter wrote has no type, whatever it looks like.
-        _ if *untyped => Value::String(text.clone()),
+        _ if *typed == Type::Open => Value::String(text.clone()),
         Kind::Bool(value) => Value::Bool(*value),
         Kind::Number(_) => match text.parse() {
             Ok(integer) => Value::Integer(integer),
             Err(_) if text.parse::<u64>().is_ok() => return None,
             Err(_) => Value::Float(text.parse().ok()?),
         },
-        Kind::Null | Kind::Nothing | Kind::String | Kind::Timestamp(_) => Value::String(text.clone()),
+        Kind::Null | Kind::Nothing | Kind::String | Kind::Misfit | Kind::Timestamp(_) => Value::String(text.clone()),
     })
 }
 
@@ -146,7 +147,7 @@ fn set(tree: &mut Tree, values: &HashMap<&str, Value>, budget: &Budget) -> Resul
 
 /// Whether a value is a string, or was written by a filter without a type, which kustomize takes for one.
 fn is_string(tree: &Tree) -> bool {
-    tree.is_string() || matches!(tree, Tree::Scalar(Scalar { untyped: true, .. }))
+    tree.is_string() || matches!(tree, Tree::Scalar(Scalar { typed: Type::Open, .. }))
 }
 
 /// Replaces each `$(NAME)`. One that is the whole text gives the value with its type; `$$` stands for a dollar sign.
@@ -214,7 +215,7 @@ impl Value {
                     kind: Kind::Number(number),
                     quoted: false,
                     shared: None,
-                    untyped: false,
+                    typed: Type::Integer,
                 }),
                 None => Tree::string(value.to_string()),
             },

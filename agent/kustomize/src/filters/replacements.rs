@@ -12,7 +12,7 @@ use crate::kustomization::replacement::{FieldOptions, Replacement, Source, Targe
 use crate::object::Resource;
 use crate::resources::Resources;
 use crate::shared::{self, Shared};
-use crate::tree::{Kind, Scalar, Tree};
+use crate::tree::{Scalar, Tree};
 
 pub(crate) fn apply(resources: &mut Resources, replacement: &Replacement, budget: &Budget) -> Result<(), Fault> {
     let mut value = match (&replacement.source_value, &replacement.source) {
@@ -85,8 +85,9 @@ fn from_source(resources: &Resources, source: &Source) -> Result<Value, Fault> {
     let part = part.ok_or_else(|| {
         Fault::conflict(format!("the source field {path} has no part at index {}", source.options.index))
     })?;
-    let tree = retyped(scalar, part).map_or_else(|| Tree::string(part), Tree::Scalar);
-    Ok(Value { tree, lives_in: None })
+    let mut scalar = Scalar { shared: None, ..scalar.clone() };
+    scalar.change_text(part);
+    Ok(Value { tree: Tree::Scalar(scalar), lives_in: None })
 }
 
 /// Whether a path leads to all annotations of an object, and so to those that kustomize keeps there.
@@ -176,17 +177,7 @@ impl<'a> Target<'a> {
                 check_depth(parts.len()).map_err(at)?;
                 let mut set = |tree: &mut Tree, fresh: bool| {
                     self.budget.make(size, parts.len())?;
-                    match put(tree, &value.tree, options, fresh, self.budget)? {
-                        Put::Done => Ok(()),
-                        // kustomize makes strings of all annotations in the end, whatever type it took them for.
-                        Put::OtherType(text) if is_annotation(&parts) => {
-                            *tree = Tree::string(text);
-                            Ok(())
-                        }
-                        Put::OtherType(_) => {
-                            Err(Fault::conflict(format!("the field is {}, and the new value is not", kind_name(tree))))
-                        }
-                    }
+                    put(tree, &value.tree, options, fresh, self.budget)
                 };
                 let inside = structured::set(&mut resource.tree, &parts, create, self.budget, &mut set);
                 if inside.map_err(at)? {
@@ -223,7 +214,7 @@ fn missing(path: &[String]) -> Fault {
 }
 
 /// Writes a value into a field. A scalar keeps the type of the field.
-fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool, budget: &Budget) -> Result<Put, Fault> {
+fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool, budget: &Budget) -> Result<(), Fault> {
     let mut text = value.text().to_owned();
     if !options.delimiter.is_empty() {
         let Tree::Scalar(scalar) = &*target else {
@@ -244,50 +235,11 @@ fn put(target: &mut Tree, value: &Tree, options: &FieldOptions, fresh: bool, bud
     }
     match target {
         Tree::Scalar(_) if fresh => *target = Tree::added(text),
-        Tree::Scalar(scalar) => match retyped(scalar, &text) {
-            Some(new) => *scalar = Scalar { shared: scalar.shared.map(Shared::changed), ..new },
-            None => return Ok(Put::OtherType(text)),
-        },
+        Tree::Scalar(scalar) => {
+            scalar.change_text(&text);
+            scalar.shared = scalar.shared.map(Shared::changed);
+        }
         other => *other = value.clone(),
     }
-    Ok(Put::Done)
-}
-
-/// Whether a value could be written.
-enum Put {
-    Done,
-    /// This text is of another type than the field.
-    OtherType(String),
-}
-
-fn is_annotation(path: &[String]) -> bool {
-    matches!(path, [metadata, annotations, _] if metadata == "metadata" && annotations == "annotations")
-}
-
-/// A scalar with another text and the same type, if the text can be of that type.
-fn retyped(scalar: &Scalar, text: &str) -> Option<Scalar> {
-    if scalar.kind == Kind::String && !scalar.untyped {
-        return Some(Scalar { text: text.to_owned(), shared: None, ..scalar.clone() });
-    }
-    let Tree::Scalar(new) = Tree::plain(text) else { return None };
-    if scalar.untyped {
-        return if let Tree::Scalar(new) = Tree::added(text) { Some(Scalar { untyped: true, ..new }) } else { None };
-    }
-    let fits = match (&scalar.kind, &new.kind) {
-        (Kind::Number(old), Kind::Number(new)) => old.is_f64() || !new.is_f64(),
-        (old, new) => std::mem::discriminant(old) == std::mem::discriminant(new),
-    };
-    fits.then_some(Scalar { untyped: false, ..new })
-}
-
-fn kind_name(field: &Tree) -> &'static str {
-    let Tree::Scalar(Scalar { kind, .. }) = field else { return field.describe() };
-    match kind {
-        Kind::Null | Kind::Nothing => "null",
-        Kind::Bool(_) => "true or false",
-        Kind::Number(number) if number.is_f64() => "a number",
-        Kind::Number(_) => "a whole number",
-        Kind::String => "a string",
-        Kind::Timestamp(_) => "a date",
-    }
+    Ok(())
 }
