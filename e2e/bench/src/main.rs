@@ -1,6 +1,8 @@
 //! `bench`: how fast Plumb is, side by side with what people use today, in one run on one machine.
 
+mod confined;
 mod crds;
+mod hostile_input;
 mod overlays;
 mod process;
 mod render;
@@ -22,9 +24,20 @@ struct Arguments {
 enum Command {
     /// Rendering, beside `kustomize build`: the library when it is warm, the whole process, its memory, and two at once
     Render(render::Options),
+    /// What trees cost that are made to hurt: each must end within a second and 256 MiB
+    Limits(hostile_input::Options),
     /// Runs a command once and prints what it took as JSON; the benchmark calls itself with it
     #[command(hide = true)]
     Measure {
+        /// The command
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// The same of a command that may fail, with a bound to its address space
+    #[command(hide = true)]
+    Confine {
+        /// The bound in bytes
+        most: u64,
         /// The command
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
@@ -34,6 +47,11 @@ enum Command {
 fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Render(options) => render::run(&options),
+        Command::Limits(options) => hostile_input::run(&options),
+        Command::Confine { most, command } => {
+            println!("{}", serde_json::to_string(&confined::confine(most, &command)?)?);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Measure { command } => {
             println!("{}", serde_json::to_string(&process::measure(&command)?)?);
             Ok(ExitCode::SUCCESS)
