@@ -54,8 +54,8 @@ pub(crate) enum Plugin {
     Patch(Box<Patch>),
     /// Any of `PrefixTransformer`, `SuffixTransformer` and `PrefixSuffixTransformer`.
     Affix {
-        prefix: String,
-        suffix: String,
+        prefix: Option<String>,
+        suffix: Option<String>,
         specs: Vec<FieldSpec>,
     },
     Replacement(Vec<At<ReplacementEntry>>),

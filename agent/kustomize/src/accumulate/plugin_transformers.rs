@@ -29,8 +29,12 @@ impl Accumulator<'_> {
             Plugin::Namespace { namespace, specs } => Transformer::Namespace { namespace, specs: specs.into() },
             Plugin::Hash => Transformer::Hash,
             Plugin::Affix { prefix, suffix, specs } => {
-                let affix = |(affix, text)| Transformer::Affix { affix, text, specs: specs.clone().into() };
-                return Some([(Affix::Prefix, prefix), (Affix::Suffix, suffix)].map(affix).into());
+                let affix = |(affix, text): (Affix, Option<String>)| {
+                    text.map(|text| Transformer::Affix { affix, text, specs: specs.clone().into() })
+                };
+                return Some(
+                    [(Affix::Prefix, prefix), (Affix::Suffix, suffix)].into_iter().filter_map(affix).collect(),
+                );
             }
             Plugin::Patch(patch) => {
                 let allow = Allow { name_change: patch.allow_name_change, kind_change: patch.allow_kind_change };

@@ -14,14 +14,12 @@ pub(crate) enum Affix {
 }
 
 pub(crate) fn apply(resources: &mut Resources, affix: Affix, text: &str, specs: &[FieldSpec]) -> Result<(), Fault> {
-    if text.is_empty() {
-        return Ok(());
-    }
     let budget = resources.budget().clone();
     for resource in resources.iter_mut().filter(|resource| !keeps_its_name(resource)) {
         let original = resource.original_id().gvk;
         for spec in specs.iter().filter(|spec| spec.applies_to(&original)) {
-            if spec.path == "metadata/name" {
+            // An empty text changes no name, but the fields are visited, and those that are to be created are.
+            if spec.path == "metadata/name" && !text.is_empty() {
                 match affix {
                     Affix::Prefix => resource.prefixes.push(text.to_owned()),
                     Affix::Suffix => resource.suffixes.push(text.to_owned()),

@@ -142,7 +142,7 @@ impl Decoder {
             return None;
         }
         let mut text =
-            |field: &str, other: &str| if kind == other { String::new() } else { self.text_of(&fields, "", field) };
+            |field: &str, other: &str| if kind == other { None } else { Some(self.text_of(&fields, "", field)) };
         Some(Plugin::Affix {
             prefix: text("prefix", "SuffixTransformer"),
             suffix: text("suffix", "PrefixTransformer"),
