@@ -110,5 +110,9 @@ pub(crate) fn split<'t>(text: &'t str, limits: &Limits) -> Result<Vec<Piece<'t>>
         }
     }
     pieces.push(Piece { text: &text[start..], line: start_line });
+    // The library decodes each piece as a file of its own.
+    for piece in pieces.iter_mut().skip(1) {
+        piece.text = piece.text.strip_prefix('\u{FEFF}').unwrap_or(piece.text);
+    }
     Ok(pieces)
 }

@@ -1,5 +1,7 @@
 //! What a scalar is: null, a boolean, a number or a string.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -97,7 +99,8 @@ fn dotted_float(text: &str) -> Option<f64> {
 
 /// A number that starts with a sign or a digit; underscores may stand anywhere.
 fn signed_or_digit(text: &str, schema: Schema) -> Option<Parsed> {
-    let text = &*text.replace('_', "");
+    let without: Cow<'_, str> = if text.contains('_') { text.replace('_', "").into() } else { text.into() };
+    let text = &*without;
     number::integer(text)
         .map(Parsed::Integer)
         .or_else(|| number::float(text).map(Parsed::Float))

@@ -1235,3 +1235,12 @@ fn refuses_unclosed_quote() {
         &expect!["line 2, column 1: the text in quotes is not closed"],
     );
 }
+
+// Files that were put together from several may have a mark at the start of each document.
+#[test]
+fn a_byte_order_mark_may_start_each_document() {
+    let text = "\u{FEFF}a: 1\n---\n\u{FEFF}b: 2\n";
+    let nodes = parse(text.as_bytes(), Schema::Resource, &Limits::default()).unwrap();
+    let values: Vec<_> = nodes.iter().map(|node| node.to_value().unwrap()).collect();
+    assert_eq!(print_documents(&values), "a: 1\n---\nb: 2\n");
+}
