@@ -72,7 +72,13 @@ fn target(layer: &mut Layer<'_>) -> Option<Json> {
         json["fieldPaths"] = json!(fields);
     }
     if random.chance(40) {
+        let all = fields.iter().any(|path| path.contains('*'));
         json["options"] = options(layer);
+        // Of several fields one may be the source, and what it becomes goes into the next one: no order of fields is worth to rely on.
+        if all && let Some(options) = json["options"].as_object_mut() {
+            options.remove("delimiter");
+            options.remove("index");
+        }
     }
     Some(json)
 }

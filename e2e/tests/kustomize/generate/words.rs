@@ -67,7 +67,7 @@ const ODD: [&str; 46] = [
     "\"line one\\nline two\"",
     "\"=\"",
     "\"<<\"",
-    "a rather long plain sentence that goes on and on until it is far longer than eighty columns, and then some",
+    "a rather long plain sentence that goes on and on until it is far longer than eighty columns and then some",
 ];
 
 pub(crate) fn name(random: &mut Random) -> &'static str {
@@ -122,10 +122,13 @@ pub(crate) fn labels(random: &mut Random) -> Json {
 
 /// Annotations of a kustomization, where a value that is no string is an error.
 pub(crate) fn plain_annotations(random: &mut Random) -> Json {
-    if random.chance(5) { annotations(random) } else { labels(random) }
+    if random.chance(5) {
+        return annotations(random);
+    }
+    json!({ (random.pick(&KEYS)): random.pick(&["web", "db", "blue", "7", "true"]) })
 }
 
 pub(crate) fn annotations(random: &mut Random) -> Json {
     let count = random.between(1, 2);
-    (0..count).map(|_| (key(random).to_owned(), word(random))).collect::<serde_json::Map<_, _>>().into()
+    (0..count).map(|_| (random.pick(&KEYS).to_owned(), word(random))).collect::<serde_json::Map<_, _>>().into()
 }
