@@ -151,11 +151,17 @@ fn split_file(source: &str) -> Result<(&str, &str), Fault> {
     }
 }
 
+/// kustomize stops reading an environment file at a line that is as long, without a word, which is its bug.
+const LONGEST_LINE: usize = 64 << 10;
+
 /// Reads lines of `KEY=value`. A line without an equals sign has an empty value: kustomize takes it from its environment,
 /// which a render must not depend on.
 fn env_file(bytes: &[u8]) -> Result<Vec<(String, String)>, Fault> {
     let mut pairs = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        if line.len() >= LONGEST_LINE {
+            break;
+        }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let text = std::str::from_utf8(line).map_err(|_| {
             Fault::syntax(format!(
@@ -192,4 +198,19 @@ pub(crate) fn encode_base64(bytes: &[u8]) -> String {
         rest = more;
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_ends_an_environment_file() {
+        let keys = |length: usize| {
+            let text = format!("a=1\nb={}\nc=3\n", "x".repeat(length - 2));
+            env_file(text.as_bytes()).unwrap().into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(LONGEST_LINE - 1), ["a", "b", "c"]);
+        assert_eq!(keys(LONGEST_LINE), ["a"]);
+    }
 }

@@ -219,7 +219,7 @@ fn fields() {
             app/kustomization.yaml:3: commonLabels.a: expected a string, found the number 1; put it in quotes
             app/kustomization.yaml:3: commonLabels.b: expected a string, found true; put it in quotes
             app/kustomization.yaml:4: replicas[0].count: expected a whole number, found a string
-            app/kustomization.yaml:5: patches: expected a list, found a map
+            app/kustomization.yaml:5: patches: expected a list, found a map; write - before each entry
         "#]],
     );
     check_app(

@@ -86,6 +86,7 @@ impl Decoder {
     fn wrong_type(&mut self, node: &Node, field: &str, expected: &str) {
         let hint = match (&node.data, expected) {
             (Data::Number(_) | Data::Bool(_), "a string") => "; put it in quotes",
+            (Data::String(_) | Data::Mapping(_), "a list") => "; write - before each entry",
             _ => "",
         };
         let message = format!("expected {expected}, found {}{hint}", describe(node));
