@@ -14,7 +14,7 @@ use crate::schema::definition::{self, Definition};
 const MAX_DEPTH: usize = 100;
 
 /// How many fields are looked at: definitions that refer to others can make many of few.
-const MAX_FIELDS: usize = 100_000;
+const MAX_FIELDS: usize = 1_000_000;
 
 /// Reads a file of definitions by name, each with its `Schema`.
 pub(crate) fn decode(file: &Value) -> Result<Config, Fault> {
