@@ -155,15 +155,19 @@ fn expand(text: &str, values: &HashMap<&str, Value>, budget: &Budget) -> Result<
     budget.work(text.len());
     let mut new: Vec<u8> = Vec::new();
     let mut rest = text.as_bytes();
+    // Whether a bracket may still be closed.
+    let mut closes = true;
     while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
         let (before, after) = rest.split_at(at);
         new.extend(before);
         match after {
             [_, b'(', inner @ ..] => {
-                let Some(end) = inner.iter().position(|byte| *byte == b')') else {
-                    // No reference ends in what follows either.
-                    rest = after;
-                    break;
+                let end = if closes { inner.iter().position(|byte| *byte == b')') } else { None };
+                let Some(end) = end else {
+                    closes = false;
+                    new.extend(b"$(");
+                    rest = inner;
+                    continue;
                 };
                 let (name, behind) = inner.split_at(end);
                 let name = std::str::from_utf8(name).unwrap_or_default();
@@ -275,6 +279,7 @@ mod tests {
             ("$x ${A} $( $", "$x ${A} $( $"),
             ("$", "$"),
             ("$(A", "$(A"),
+            ("$(A)$(A$$$(", "a$(A$$("),
         ] {
             assert_eq!(expanded(text), Tree::string(expected), "{text}");
         }
