@@ -115,6 +115,11 @@ impl Visit<'_> {
             (self.set)(tree, fresh)?;
             return Ok(1);
         };
+        // What is created below null is lost, and kustomize does not notice.
+        if tree.is_null() && self.create.is_some() && part != "*" {
+            let mut lost = new(path, Leaf::Mapping);
+            return self.walk(&mut lost, path, false);
+        }
         if let Ok(index) = part.parse::<usize>() {
             return self.index(list_mut(tree, part)?, index, rest);
         }
@@ -145,8 +150,7 @@ impl Visit<'_> {
     fn field(&mut self, tree: &mut Tree, part: &str, rest: &[String]) -> Result<usize, Fault> {
         let map = match tree {
             Tree::Mapping(map) => map,
-            // What is created below null is lost, and kustomize does not notice.
-            null if null.is_null() => return Ok(usize::from(self.create.is_some())),
+            null if null.is_null() => return Ok(0),
             other => return Err(expected("a map", part, other)),
         };
         let mut fresh = false;

@@ -130,7 +130,13 @@ impl Merge<'_> {
         let own = at.and_then(|at| self.object.get(at)).cloned();
         let mut own_changes = true;
         let mut value = match &mut self.patch {
-            Patch::Same => own.map(|own| settle_tree(own, self.schema, self.build)).transpose()?.flatten(),
+            Patch::Same => {
+                // What is not deleted all the same, for lack of a merge key, has lost its directive; see below.
+                if let Some(Tree::Mapping(map)) = at.and_then(|at| self.object.get_mut(at)) {
+                    map.remove("$patch");
+                }
+                own.map(|own| settle_tree(own, self.schema, self.build)).transpose()?.flatten()
+            }
             Patch::None => walk_tree(own, None, self.schema, self.build)?,
             Patch::Other(patch) => {
                 let other_at = find(patch, &lookup_keys, &lookup_values);
