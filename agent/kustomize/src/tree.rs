@@ -162,6 +162,8 @@ impl Tree {
     pub(crate) fn forget_type(&mut self) {
         if let Self::Scalar(scalar) = self {
             scalar.typed = if scalar.quoted { Type::String } else { Type::Open };
+            let text = std::mem::take(&mut scalar.text);
+            scalar.change_text(&text);
         }
     }
 
