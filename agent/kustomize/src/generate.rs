@@ -33,7 +33,7 @@ pub(crate) fn generate(
     let kind = if args.is_secret { "Secret" } else { "ConfigMap" };
     map.insert("apiVersion".to_owned(), Tree::string("v1"));
     map.insert("kind".to_owned(), Tree::string(kind));
-    let mut metadata = Map::from([("name".to_owned(), Tree::quoted(args.name.as_str()))]);
+    let mut metadata = Map::from([("name".to_owned(), Tree::entry(args.name.as_str()))]);
     if !args.namespace.is_empty() {
         metadata.insert("namespace".to_owned(), Tree::quoted(args.namespace.as_str()));
     }
