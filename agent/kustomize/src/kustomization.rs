@@ -237,7 +237,9 @@ impl Decoder {
             patches_json6902: self.list(fields.get("patchesJson6902"), "patchesJson6902", Self::patch),
             replicas: self.list(fields.get("replicas"), "replicas", Self::replica),
             images,
-            replacements: self.list(fields.get("replacements"), "replacements", Self::replacement_entry),
+            replacements: self.list(fields.get("replacements"), "replacements", |decoder, node, path| {
+                decoder.replacement_entry(node, path).without_empty_targets()
+            }),
             vars: self.list(fields.get("vars"), "vars", Self::var),
             build_metadata: BuildMetadata(
                 self.strings(fields.get("buildMetadata"), "buildMetadata")

@@ -97,6 +97,10 @@ pub(crate) fn outcome(ours: Result<Answer, String>, theirs: Answer) -> Outcome {
             Outcome::Difference(Difference::Output { ours, theirs })
         }
         (Ok(Answer::Refused(error)), Answer::Printed(_)) => Outcome::Difference(Difference::OnlyOursRefuses(error)),
+        // What crashes kustomize says nothing of what it should print.
+        (Ok(Answer::Printed(_)), Answer::Refused(theirs)) if theirs.starts_with("panic:") => {
+            Outcome::BothRefuse { theirs }
+        }
         (Ok(Answer::Printed(_)), Answer::Refused(error)) => Outcome::Difference(Difference::OnlyTheirsRefuses(error)),
     }
 }

@@ -27,7 +27,6 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 #[test]
-#[ignore = "some of them differ"]
 fn random_kustomizations_render_as_kustomize_builds_them() {
     let first = setting("PLUMB_SEED", FIRST_SEED);
     let cases = setting("PLUMB_CASES", CASES);

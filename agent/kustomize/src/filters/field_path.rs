@@ -53,6 +53,20 @@ pub(crate) fn split(path: &str) -> Vec<String> {
     parts
 }
 
+/// The path that still leads to the same value when what selects an element of a list changes: with the index of the element.
+pub(crate) fn place(tree: &Tree, path: &[String]) -> Vec<String> {
+    let mut place: Vec<String> = Vec::new();
+    let mut current = Some(tree);
+    for part in path {
+        let items = current.and_then(Tree::as_sequence).unwrap_or_default();
+        let next = current.and_then(|tree| lookup(tree, std::slice::from_ref(part)).ok().flatten());
+        let index = next.and_then(|next| items.iter().position(|item| std::ptr::eq(item, next)));
+        place.push(index.map_or_else(|| part.clone(), |index| index.to_string()));
+        current = next;
+    }
+    place
+}
+
 /// Follows a path to one value; missing is none, and a step that does not fit the value is an error.
 pub(crate) fn lookup<'t>(tree: &'t Tree, path: &[String]) -> Result<Option<&'t Tree>, Fault> {
     let mut current = tree;

@@ -21,7 +21,7 @@ pub(crate) fn apply(resources: &mut Resources, replacement: &Replacement, budget
         (Some(_), Some(_)) => return Err(Fault::syntax("the replacement has both source and sourceValue; keep one")),
         (None, None) => return Err(Fault::syntax("the replacement needs source or sourceValue")),
     };
-    let targets = replacement.targets.as_ref().filter(|targets| !targets.is_empty());
+    let targets = replacement.targets.as_ref();
     for target in
         targets.ok_or_else(|| Fault::syntax("the replacement needs targets, each with select and fieldPaths"))?
     {
@@ -75,7 +75,8 @@ fn from_source(resources: &Resources, source: &Source) -> Result<Value, Fault> {
         .filter(|value| !value.is_empty())
         .ok_or_else(|| Fault::conflict(format!("the source {what} has no field {path}, or nothing in it")))?;
     if source.options.delimiter.is_empty() {
-        return Ok(Value { tree: value.clone(), lives_in: Some((index, parts)) });
+        let place = field_path::place(&shown.tree, &parts);
+        return Ok(Value { tree: value.clone(), lives_in: Some((index, place)) });
     }
     let Tree::Scalar(scalar) = value else {
         return Err(Fault::conflict(format!("the source field {path} is no scalar, so it can not have a delimiter")));

@@ -14,6 +14,17 @@ pub(crate) enum ReplacementEntry {
     Inline(Box<Replacement>),
 }
 
+impl ReplacementEntry {
+    /// The same as kustomize passes it on from the kustomization file, where an empty list of targets is as if it were missing. In a file of
+    /// its own it is a replacement that does nothing.
+    pub(crate) fn without_empty_targets(mut self) -> Self {
+        if let Self::Inline(replacement) = &mut self {
+            replacement.targets = replacement.targets.take().filter(|targets| !targets.is_empty());
+        }
+        self
+    }
+}
+
 /// From where, and to where.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Replacement {

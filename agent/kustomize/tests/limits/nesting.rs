@@ -35,7 +35,7 @@ pub(crate) const CASES: &[Row] = &[
         json_patch(format!("[{{\"op\": \"add\", \"value\": {}", "[".repeat(DEEP)))
     }),
     ("lists in a JSON patch of YAML", TOO_DEEP, || json_patch("- ".repeat(DEEP))),
-    ("lists in the text of a field", Refused("expected a list"), || {
+    ("lists in the text of a field", Refused("field data.k.0.0"), || {
         let text = format!("'{}'", "[".repeat(DEEP));
         replaced(&config_map("a", &format!("{{k: {text}}}")), "data.k.0.0")
     }),

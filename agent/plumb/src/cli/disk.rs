@@ -2,7 +2,10 @@
 
 use std::{
     fs, io,
-    io::Read as _,
+    io::{
+        ErrorKind::{InvalidFilename, NotADirectory, NotFound},
+        Read as _,
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -69,9 +72,8 @@ impl Fs for Disk {
     fn lookup(&self, path: &str) -> Result<Entry, FsError> {
         match self.entry(path) {
             Ok(entry) => Ok(entry),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Ok(Entry::Missing)
-            }
+            // A name that no file can have is that of no file.
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename) => Ok(Entry::Missing),
             Err(error) => Err(self.failure(path, &error)),
         }
     }

@@ -17,6 +17,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/krusty"
+	// The label managed-by names the version of this module, wherever it is linked.
+	_ "sigs.k8s.io/kustomize/kustomize/v5/commands/version"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 )
