@@ -24,6 +24,10 @@ pub(crate) struct Resources {
 
 /// Steps to look at one object.
 const STEPS_OF_AN_OBJECT: usize = 16;
+/// Steps to look for what a filter changes in one object.
+const STEPS_OF_A_CHANGE: usize = 32;
+/// Steps to learn the identity of one object anew.
+const STEPS_OF_AN_IDENTITY: usize = 48;
 /// Steps to see whether an object is there already.
 const STEPS_OF_A_NEW_OBJECT: usize = 64;
 
@@ -36,8 +40,8 @@ impl Resources {
         &self.budget
     }
 
-    fn look_at_all(&self) {
-        self.budget.work(self.list.len().saturating_mul(STEPS_OF_AN_OBJECT));
+    fn look_at_all(&self, steps: usize) {
+        self.budget.work(self.list.len().saturating_mul(steps));
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -45,13 +49,13 @@ impl Resources {
     }
 
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Resource> {
-        self.look_at_all();
+        self.look_at_all(STEPS_OF_AN_OBJECT);
         self.list.iter()
     }
 
     pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Resource> {
         self.ids = None;
-        self.look_at_all();
+        self.look_at_all(STEPS_OF_A_CHANGE);
         self.list.iter_mut()
     }
 
@@ -72,7 +76,7 @@ impl Resources {
     /// Adds an object, which must not be there yet.
     pub(crate) fn append(&mut self, resource: Resource) -> Result<(), Fault> {
         if self.ids.is_none() {
-            self.look_at_all();
+            self.look_at_all(STEPS_OF_AN_IDENTITY);
         }
         let ids = self.ids.get_or_insert_with(|| self.list.iter().map(Resource::id).collect());
         self.budget.work(STEPS_OF_A_NEW_OBJECT);
