@@ -3,6 +3,8 @@
 use kube::core::Status;
 use plumb_delivery::ObjectId;
 
+use crate::fence::NotLeading;
+
 /// What to do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -42,6 +44,9 @@ pub enum Error {
         /// What went wrong.
         message: String,
     },
+    /// It was not sent, for another agent may lead.
+    #[error("this agent no longer leads, so it writes nothing")]
+    NotLeading,
     /// What the cluster keeps can't be understood.
     #[error("{what}: {message}")]
     Malformed {
@@ -57,7 +62,7 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Config(_) | Self::Malformed { .. } => Class::Config,
+            Self::Config(_) | Self::Malformed { .. } | Self::NotLeading => Class::Config,
             Self::Refused { code, .. } | Self::Request { code: Some(code), .. } => match code {
                 408 | 409 | 410 | 429 | 500.. => Class::Transient,
                 _ => Class::Config,
@@ -72,7 +77,7 @@ impl Error {
         match self {
             Self::Refused { code, .. } => Some(*code),
             Self::Request { code, .. } => *code,
-            Self::Config(_) | Self::Malformed { .. } => None,
+            Self::Config(_) | Self::Malformed { .. } | Self::NotLeading => None,
         }
     }
 
@@ -96,6 +101,7 @@ impl Error {
         let what = what.into();
         match error {
             kube::Error::Api(status) => Self::Request { what, code: Some(status.code), message: status.message },
+            kube::Error::Service(error) if error.is::<NotLeading>() => Self::NotLeading,
             other => Self::Request { what, code: None, message: chain(&other) },
         }
     }

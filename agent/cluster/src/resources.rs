@@ -99,7 +99,7 @@ impl Cluster {
     /// # Errors
     /// When the API server refuses or does not answer.
     pub async fn annotate_repository(&self, namespace: &str, name: &str, annotation: &str) -> Result<(), Error> {
-        let api: Api<Repository> = Api::namespaced(self.client.clone(), namespace);
+        let api: Api<Repository> = Api::namespaced(self.unfenced.clone(), namespace);
         let body = json!({"metadata": {"annotations": {annotation: jiff::Timestamp::now().to_string()}}});
         let marked = api.patch(name, &PatchParams::default(), &Patch::Merge(&body)).await;
         marked.map(drop).map_err(|error| Error::request(format!("marking Repository {namespace}/{name}"), error))

@@ -3,7 +3,6 @@
 mod configuration;
 mod helm;
 mod openapi;
-mod overrides;
 mod patches;
 mod plugin_transformers;
 mod plugins;
@@ -294,8 +293,7 @@ impl<'a> Accumulator<'a> {
         }
         for problem in problems {
             let file = step.file.as_deref().unwrap_or(&layer.file);
-            // Lines begin with 1: what has none is in no file.
-            self.error(layer.chain, file, problem.line.filter(|line| *line > 0), problem.field, problem.fault);
+            self.error(layer.chain, file, problem.line, problem.field, problem.fault);
         }
         goes_on && !self.gives_up()
     }

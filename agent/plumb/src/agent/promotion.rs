@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use plumb_api::{Environment, PromotionRecord, Repository, condition_type};
-use plumb_cluster::Notice;
+use plumb_cluster::{Cluster, Notice};
 use plumb_delivery::{
     Digest, Owner,
     pin::{self, Hold, Pin},
@@ -15,7 +15,7 @@ use plumb_delivery::{
     trailers,
 };
 use plumb_git::{CommitId, Error as GitError, FileChange, Signature};
-use plumb_kustomize::{Builder, Entry, Fs as _};
+use plumb_kustomize::{Entry, Fs as _, Options};
 
 use super::{Context, board::Key, environment::prepare};
 
@@ -78,9 +78,9 @@ pub(crate) async fn answer(
     if environments.iter().all(|environment| environment.spec.promotion.is_none()) {
         return Answer::Nothing(None);
     }
-    let (memory_, git_, head_, cx_) = (memory.clone(), git.clone(), head.clone(), cx.clone());
+    let (memory_, git_, head_, cluster) = (memory.clone(), git.clone(), head.clone(), cx.cluster.clone());
     let decided = tokio::task::spawn_blocking(move || {
-        let facts = Facts { git: &git_, head: &head_, memory: &memory_, cx: &cx_ };
+        let facts = Facts { git: &git_, head: &head_, memory: &memory_, cluster: &cluster };
         facts.decide(&environments)
     })
     .await;
@@ -133,6 +133,10 @@ async fn push(
     let (Some(result), Some(pin)) = (decision.result(), decision.pin()) else {
         return Ok(());
     };
+    // Git does not know who leads, so nobody but this process can hold the push back.
+    if !cx.cluster.may_write() {
+        return Ok(());
+    }
     let owner = Key { namespace: key.namespace.clone(), name: decision.environment.clone() };
     let Some(environment) = cx.board.environments().into_iter().find(|environment| Key::of(&**environment) == owner)
     else {
@@ -221,7 +225,7 @@ struct Facts<'a> {
     git: &'a plumb_git::Repository,
     head: &'a CommitId,
     memory: &'a Memory,
-    cx: &'a Context,
+    cluster: &'a Cluster,
 }
 
 impl History for Facts<'_> {
@@ -386,18 +390,17 @@ impl Facts<'_> {
     /// The digest of an environment's manifests at a revision; `None` when they can't be rendered.
     fn digest(&self, environment: &Environment, revision: &str) -> Option<Digest> {
         let key = Key::of(environment);
-        let inputs = self.cx.board.inputs(&key)?;
-        let place = (format!("{key}:{}:{}", environment.spec.path, inputs.digest()), revision.to_owned());
+        let place = (format!("{key}:{}", environment.spec.path), revision.to_owned());
         if let Some(known) = self.memory.digests.lock().unwrap_or_else(PoisonError::into_inner).get(&place) {
             return *known;
         }
         let digest = CommitId::parse(revision).ok().and_then(|id| self.git.tree(&id).ok()).and_then(|tree| {
-            let builder = Builder::new(&tree).overrides(&inputs.overrides);
-            let rendered = builder.build(environment.spec.path.trim_matches('/')).ok()?;
+            let rendered =
+                plumb_kustomize::build(&tree, environment.spec.path.trim_matches('/'), &Options::default()).ok()?;
             let objects: Vec<_> =
                 rendered.objects.into_iter().map(|object| (object.value, object.origin.file)).collect();
             let owner = Owner { namespace: key.namespace.clone(), name: key.name.clone() };
-            let (manifests, errors) = prepare(&self.cx.cluster, &owner, &objects, &inputs);
+            let (manifests, errors) = prepare(self.cluster, &owner, &objects);
             errors.is_empty().then_some(manifests.digest)
         });
         let mut digests = self.memory.digests.lock().unwrap_or_else(PoisonError::into_inner);

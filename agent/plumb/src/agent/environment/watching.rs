@@ -81,8 +81,7 @@ impl Worker {
                 && let Some(known) = self.cx.cluster.kind(kind, None)
             {
                 self.watched.asked(kind.clone());
-                let whole = self.watched.checks().cover(kind);
-                self.cx.cluster.watches().subscribe(&known, self.owner.clone(), self.events_in.clone(), whole);
+                self.cx.cluster.watches().subscribe(&known, self.owner.clone(), self.events_in.clone());
             }
         }
         let deadline = Instant::now() + FIRST_LIST;
