@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
     core::v1::ServiceAccount,
@@ -23,10 +24,15 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::cluster::{Connection, Layout, eventually};
+use crate::{
+    cluster::{Connection, Layout, eventually},
+    proxy::FaultyProxy,
+};
 
 /// Names the binary of the agent; without it, the one of the debug build is used.
 pub const BINARY_VARIABLE: &str = "PLUMB_BIN";
+/// What the agent logs; without it, all that it can.
+pub const LOG_VARIABLE: &str = "PLUMB_LOG";
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
@@ -57,9 +63,22 @@ pub async fn chart(namespace: &str, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Runs kubectl as the administrator, with `input` at its standard input, and gives what it prints.
+/// Runs kubectl as the administrator of the cluster of `KUBECONFIG`, with `input` at its standard input, and gives what it prints.
 pub async fn kubectl(arguments: &[&str], input: &str) -> Result<String> {
-    let mut child = Command::new(tool("kubectl")?)
+    run_kubectl(Command::new(tool("kubectl")?), arguments, input).await
+}
+
+impl Connection {
+    /// The same as [`kubectl`] for the cluster of this connection.
+    pub async fn kubectl(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let mut command = Command::new(tool("kubectl")?);
+        command.env("KUBECONFIG", &self.kubeconfig_path);
+        run_kubectl(command, arguments, input).await
+    }
+}
+
+async fn run_kubectl(mut command: Command, arguments: &[&str], input: &str) -> Result<String> {
+    let mut child = command
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -80,8 +99,10 @@ pub async fn kubectl(arguments: &[&str], input: &str) -> Result<String> {
 }
 
 /// The rights of an agent: what the chart makes, and what it adds in the cluster as a whole is deleted at the end.
+#[derive(Clone)]
 pub struct Installation {
     namespace: String,
+    connection: Connection,
     cluster_wide: String,
     kubeconfig: String,
 }
@@ -89,39 +110,42 @@ pub struct Installation {
 impl Installation {
     /// Makes the service account and its rights, and the custom resource definitions.
     pub async fn new(connection: &Connection, namespace: &str) -> Result<Self> {
-        kubectl(
-            &[
-                "apply",
-                "--server-side",
-                "--force-conflicts",
-                "-f",
-                &root().join("charts/plumb/crds").display().to_string(),
-            ],
-            "",
-        )
-        .await?;
-        kubectl(
-            &[
-                "wait",
-                "--for=condition=Established",
-                "--timeout=60s",
-                "crd/repositories.plumb.dev",
-                "crd/environments.plumb.dev",
-            ],
-            "",
-        )
-        .await?;
+        connection
+            .kubectl(
+                &[
+                    "apply",
+                    "--server-side",
+                    "--force-conflicts",
+                    "-f",
+                    &root().join("charts/plumb/crds").display().to_string(),
+                ],
+                "",
+            )
+            .await?;
+        connection
+            .kubectl(
+                &[
+                    "wait",
+                    "--for=condition=Established",
+                    "--timeout=60s",
+                    "crd/repositories.plumb.dev",
+                    "crd/environments.plumb.dev",
+                ],
+                "",
+            )
+            .await?;
         let rendered = chart(namespace, &[]).await?;
         let of_kinds = |kinds: &[&str]| {
             let is =
                 |document: &&str| kinds.iter().any(|kind| document.lines().any(|line| line == format!("kind: {kind}")));
             rendered.split("\n---").filter(is).collect::<Vec<_>>().join("\n---\n")
         };
-        kubectl(
-            &["apply", "--server-side", "-f", "-"],
-            &of_kinds(&["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]),
-        )
-        .await?;
+        connection
+            .kubectl(
+                &["apply", "--server-side", "-f", "-"],
+                &of_kinds(&["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]),
+            )
+            .await?;
         let accounts: Api<ServiceAccount> = Api::namespaced(connection.client.clone(), namespace);
         let request = TokenRequest {
             spec: TokenRequestSpec { expiration_seconds: Some(7_200), ..TokenRequestSpec::default() },
@@ -131,9 +155,22 @@ impl Installation {
         let token = token.status.context("the token request was answered without a token")?.token;
         Ok(Self {
             namespace: namespace.to_owned(),
+            connection: connection.clone(),
             cluster_wide: of_kinds(&["ClusterRole", "ClusterRoleBinding"]),
-            kubeconfig: kubeconfig(&token)?,
+            kubeconfig: kubeconfig(&connection.kubeconfig, &token)?,
         })
+    }
+
+    /// From now on agents that are started go through a proxy.
+    pub fn go_through(&mut self, proxy: &FaultyProxy) -> Result<()> {
+        let mut value: serde_json::Value = serde_json::from_str(&self.kubeconfig)?;
+        for cluster in value["clusters"].as_array_mut().into_iter().flatten() {
+            cluster["cluster"] = serde_json::json!({
+                "server": proxy.url(), "certificate-authority-data": STANDARD.encode(proxy.authority()),
+            });
+        }
+        self.kubeconfig = value.to_string();
+        Ok(())
     }
 
     /// The user that the audit log shows.
@@ -143,14 +180,14 @@ impl Installation {
 
     /// Takes the rights in the cluster as a whole away again.
     pub async fn delete(self) -> Result<()> {
-        kubectl(&["delete", "--ignore-not-found", "--wait=false", "-f", "-"], &self.cluster_wide).await.map(drop)
+        let arguments = ["delete", "--ignore-not-found", "--wait=false", "-f", "-"];
+        self.connection.kubectl(&arguments, &self.cluster_wide).await.map(drop)
     }
 }
 
 /// The administrator's kubeconfig with the token of the agent instead of the administrator's certificate.
-fn kubeconfig(token: &str) -> Result<String> {
-    let admin = Kubeconfig::from_env()?.context("KUBECONFIG is not set")?;
-    let mut value = serde_json::to_value(&admin)?;
+fn kubeconfig(admin: &Kubeconfig, token: &str) -> Result<String> {
+    let mut value = serde_json::to_value(admin)?;
     let current = value["current-context"].as_str().unwrap_or_default().to_owned();
     let contexts = value["contexts"].as_array().cloned().unwrap_or_default();
     let context = contexts
@@ -169,6 +206,8 @@ pub struct Agent {
     child: Child,
     directory: TempDir,
     port: u16,
+    namespace: String,
+    identity: String,
 }
 
 impl Agent {
@@ -182,26 +221,29 @@ impl Agent {
     /// Starts an agent without waiting for it.
     pub fn spawn(installation: &Installation, identity: &str, arguments: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        let kubeconfig = directory.path().join("kubeconfig");
-        std::fs::write(&kubeconfig, &installation.kubeconfig)?;
+        std::fs::write(directory.path().join("kubeconfig"), &installation.kubeconfig)?;
         // The port is free when it is asked for, and nothing else here takes ports of this range meanwhile.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let log = std::fs::File::create(directory.path().join("log"))?;
-        let child = Command::new(binary()?)
-            .args(["agent", "--listen", &format!("127.0.0.1:{port}"), "--namespace", &installation.namespace])
-            .args(["--watch-namespace", &installation.namespace, "--identity", identity])
-            .arg("--data-dir")
-            .arg(directory.path().join("data"))
-            .args(arguments)
-            .env("KUBECONFIG", &kubeconfig)
-            .env("HOME", directory.path())
-            .env("PLUMB_LOG", "info,plumb=debug")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()?;
-        Ok(Self { child, directory, port })
+        let (namespace, identity) = (installation.namespace.clone(), identity.to_owned());
+        let child = launch(directory.path(), port, &namespace, &identity, arguments)?;
+        Ok(Self { child, directory, port, namespace, identity })
+    }
+
+    /// Ends the process without a warning; its files stay as they are.
+    pub async fn crash(&mut self) -> Result<()> {
+        self.child.kill().await?;
+        Ok(())
+    }
+
+    /// Starts the process again after a crash, at the same address.
+    pub fn start_again(&mut self, arguments: &[&str]) -> Result<()> {
+        self.child = launch(self.directory.path(), self.port, &self.namespace, &self.identity, arguments)?;
+        Ok(())
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> Result<u32> {
+        self.child.id().context("the agent has ended already")
     }
 
     /// Waits until the agent says that it is ready.
@@ -274,9 +316,30 @@ impl Agent {
         Ok(())
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
-        let id = self.child.id().context("the agent has ended already")?;
-        kill(Pid::from_raw(i32::try_from(id)?), signal)?;
+    /// Sends a signal to the process.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        kill(Pid::from_raw(i32::try_from(self.id()?)?), signal)?;
         Ok(())
     }
+}
+
+/// Starts the process, which adds to the log of those before it.
+fn launch(directory: &Path, port: u16, namespace: &str, identity: &str, arguments: &[&str]) -> Result<Child> {
+    let log = std::fs::File::options().create(true).append(true).open(directory.join("log"))?;
+    let verbosity = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info,plumb=debug".into());
+    let child = Command::new(binary()?)
+        .args(["agent", "--listen", &format!("127.0.0.1:{port}"), "--namespace", namespace])
+        .args(["--watch-namespace", namespace, "--identity", identity])
+        .arg("--data-dir")
+        .arg(directory.join("data"))
+        .args(arguments)
+        .env("KUBECONFIG", directory.join("kubeconfig"))
+        .env("HOME", directory)
+        .env(LOG_VARIABLE, verbosity)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()?;
+    Ok(child)
 }

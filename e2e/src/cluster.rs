@@ -14,6 +14,8 @@ mod layout;
 mod namespace;
 mod process;
 
+pub(crate) use certificates::loopback_certificate;
+
 pub use audit::{AuditLog, Mark, Request, Requests};
 pub use component::Component;
 pub use connection::{AUDIT_LOG_VARIABLE, Connection, shared};

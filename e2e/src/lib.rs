@@ -3,4 +3,8 @@
 pub mod agent;
 pub mod cluster;
 pub mod git_server;
+pub mod observer;
+pub mod proxy;
 pub mod stage;
+mod tls;
+pub mod webhook;

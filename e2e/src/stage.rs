@@ -48,9 +48,18 @@ pub struct Stage {
 impl Stage {
     /// Sets everything up, with an empty repository that is tracked as `platform`.
     pub async fn new(prefix: &str) -> Result<Self> {
-        let connection = shared().await?;
+        Self::on(shared().await?, prefix).await
+    }
+
+    /// The same on a cluster of its own.
+    pub async fn on(connection: Connection, prefix: &str) -> Result<Self> {
         let namespace = connection.fresh_namespace(prefix).await?;
         let installation = Installation::new(&connection, namespace.name()).await?;
+        Self::with(connection, namespace, installation).await
+    }
+
+    /// The same for an agent that is installed already.
+    pub async fn with(connection: Connection, namespace: Namespace, installation: Installation) -> Result<Self> {
         let access = Access { username: "plumb".into(), password: PASSWORD.into() };
         let git = HttpServer::start(Some(access)).await?;
         git.create_repository("platform")?;

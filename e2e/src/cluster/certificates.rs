@@ -58,6 +58,13 @@ impl Certificates {
     }
 }
 
+/// For a server on loopback: the authority that signed its certificate, the certificate and its key, in PEM.
+pub(crate) fn loopback_certificate() -> Result<(String, String, String)> {
+    let issuer = authority("e2e")?;
+    let Credentials { certificate, key } = server(&issuer, "e2e")?;
+    Ok((issuer.pem(), certificate, key))
+}
+
 fn parameters(name: &str) -> CertificateParams {
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name.remove(DnType::CommonName);

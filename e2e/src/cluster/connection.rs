@@ -1,6 +1,7 @@
 //! The connection of a test to the cluster.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -12,6 +13,7 @@ use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use super::audit::AuditLog;
+use super::layout::Layout;
 use super::namespace::Namespace;
 
 /// Names the file of the API server's audit log, which a kubeconfig doesn't.
@@ -27,6 +29,10 @@ pub struct Connection {
     pub client: Client,
     /// How the client connects; a copy with other credentials is another user.
     pub config: Config,
+    /// The administrator's kubeconfig.
+    pub kubeconfig: Kubeconfig,
+    /// Where that is, as the variable `KUBECONFIG` has it.
+    pub kubeconfig_path: OsString,
     audit: Option<AuditLog>,
 }
 
@@ -35,14 +41,15 @@ pub async fn shared() -> Result<Connection> {
     let kubeconfig = Kubeconfig::from_env()
         .with_context(|| format!("KUBECONFIG can't be read: {HOW}"))?
         .with_context(|| format!("KUBECONFIG is not set: {HOW}"))?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    let config = Config::from_custom_kubeconfig(kubeconfig.clone(), &KubeConfigOptions::default()).await?;
     let client = Client::try_from(config.clone())?;
     client
         .apiserver_version()
         .await
         .with_context(|| format!("the cluster of KUBECONFIG, {}, doesn't answer: {HOW}", config.cluster_url))?;
     let audit = env::var_os(AUDIT_LOG_VARIABLE).map(|path| AuditLog::new(PathBuf::from(path)));
-    Ok(Connection { client, config, audit })
+    let kubeconfig_path = env::var_os("KUBECONFIG").unwrap_or_default();
+    Ok(Connection { client, config, kubeconfig, kubeconfig_path, audit })
 }
 
 /// A client for the kubeconfig at `path`.
@@ -53,6 +60,15 @@ pub(super) async fn connect(path: &Path) -> Result<Client> {
 }
 
 impl Connection {
+    /// Connects to a local cluster.
+    pub async fn to(layout: &Layout) -> Result<Self> {
+        let kubeconfig = Kubeconfig::read_from(layout.kubeconfig())?;
+        let config = Config::from_custom_kubeconfig(kubeconfig.clone(), &KubeConfigOptions::default()).await?;
+        let audit = Some(AuditLog::new(layout.audit_log()));
+        let client = Client::try_from(config.clone())?;
+        Ok(Self { client, config, kubeconfig, kubeconfig_path: layout.kubeconfig().into(), audit })
+    }
+
     /// The audit log, where this cluster has one that can be read here. A cluster of the user's own may have none.
     pub fn audit(&self) -> Option<&AuditLog> {
         self.audit.as_ref()

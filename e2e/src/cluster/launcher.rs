@@ -11,7 +11,7 @@ use futures::future::select_all;
 use k8s_openapi::api::core::v1::{Node, ServiceAccount};
 use kube::api::{Api, ListParams, PostParams};
 use kube::{Client, ResourceExt as _};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde_json::json;
 use tokio::process::{Child, Command};
@@ -49,6 +49,8 @@ pub struct LocalCluster {
     layout: Layout,
     children: Vec<(Component, Child)>,
     started: Vec<Pid>,
+    /// Where a cluster that this launcher started listens.
+    ports: Option<Ports>,
     detached: bool,
 }
 
@@ -63,7 +65,7 @@ impl LocalCluster {
         build(&layout).await?;
         let _lock = lock(&layout).await?;
         if is_ready(&layout).await? {
-            return Ok(Self { layout, children: Vec::new(), started: Vec::new(), detached: false });
+            return Ok(Self { layout, children: Vec::new(), started: Vec::new(), ports: None, detached: false });
         }
         // Another program may take a free port before the component that was to have it.
         for _ in 0..2 {
@@ -109,13 +111,32 @@ impl LocalCluster {
         anyhow!("{} ended ({how}); the end of {}:\n{}", component.binary(), path.display(), tail(&path))
     }
 
+    /// Sends a signal to a component that this launcher started, for instance to pause it.
+    pub fn signal(&self, component: Component, signal: Signal) -> Result<()> {
+        let child = self.children.iter().find(|(started, _)| *started == component).map(|(_, child)| child);
+        let pid = child.and_then(Child::id).with_context(|| format!("{component:?} was not started here"))?;
+        kill(Pid::from_raw(pid.try_into()?), signal)?;
+        Ok(())
+    }
+
+    /// Ends a component without a warning, and starts it again at the same address.
+    pub async fn restart(&mut self, component: Component) -> Result<()> {
+        let place = self.children.iter().position(|(started, _)| *started == component);
+        let ports = self.ports.context("the cluster was not started here")?;
+        let (_, mut child) =
+            self.children.remove(place.with_context(|| format!("{component:?} was not started here"))?);
+        child.kill().await?;
+        self.spawn(component, &ports)
+    }
+
     async fn launch(layout: Layout, nodes: u32) -> Result<Self> {
         let began = Instant::now();
         if process::stop(&layout, None)? > 0 {
             eprintln!("==> stopped what was left of the cluster {}", layout.name());
         }
         let ports = prepare(&layout)?;
-        let mut cluster = Self { layout, children: Vec::new(), started: Vec::new(), detached: false };
+        let mut cluster =
+            Self { layout, children: Vec::new(), started: Vec::new(), ports: Some(ports), detached: false };
         let layout = cluster.layout.clone();
 
         progress(began, "starting etcd and the API server");
