@@ -2,6 +2,7 @@
 
 mod confined;
 mod crds;
+mod engine;
 mod hostile_input;
 mod overlays;
 mod process;
@@ -26,6 +27,8 @@ enum Command {
     Render(render::Options),
     /// What trees cost that are made to hurt: each must end within a second and 256 MiB
     Limits(hostile_input::Options),
+    /// The agent on a real cluster: how soon it applies, sees and repairs, how little it asks, and what it takes
+    Engine(engine::Options),
     /// Runs a command once and prints what it took as JSON; the benchmark calls itself with it
     #[command(hide = true)]
     Measure {
@@ -48,6 +51,7 @@ fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Render(options) => render::run(&options),
         Command::Limits(options) => hostile_input::run(&options),
+        Command::Engine(options) => engine::run(&options),
         Command::Confine { most, command } => {
             println!("{}", serde_json::to_string(&confined::confine(most, &command)?)?);
             Ok(ExitCode::SUCCESS)
