@@ -28,7 +28,11 @@ pub enum Reason {
     Succeeded,
     /// Objects are on their way to being healthy.
     Progressing,
-    /// Objects failed, or did not become healthy in time.
+    /// Objects did not become healthy in time, and these manifests never were.
+    TimedOut,
+    /// Objects failed, and these manifests were never healthy.
+    HealthCheckFailed,
+    /// All objects were healthy with these manifests, and some no longer are: they failed, or did not recover in time.
     Degraded,
     /// The repository could not be fetched.
     FetchFailed,
@@ -44,6 +48,10 @@ pub enum Reason {
     EmptyRender,
     /// The environment refers to something that isn't there.
     ReferenceInvalid,
+    /// The spec of the environment says something that can't be understood.
+    SpecInvalid,
+    /// A hook failed, or took too long.
+    HookFailed,
     /// More objects would be deleted than the environment allows.
     PruneLimited,
     /// The environment is being deleted.
@@ -63,6 +71,8 @@ impl Reason {
         match self {
             Self::Succeeded => "Succeeded",
             Self::Progressing => "Progressing",
+            Self::TimedOut => "TimedOut",
+            Self::HealthCheckFailed => "HealthCheckFailed",
             Self::Degraded => "Degraded",
             Self::FetchFailed => "FetchFailed",
             Self::RenderFailed => "RenderFailed",
@@ -71,6 +81,8 @@ impl Reason {
             Self::ApplyFailed => "ApplyFailed",
             Self::EmptyRender => "EmptyRender",
             Self::ReferenceInvalid => "ReferenceInvalid",
+            Self::SpecInvalid => "SpecInvalid",
+            Self::HookFailed => "HookFailed",
             Self::PruneLimited => "PruneLimited",
             Self::Deleting => "Deleting",
             Self::Suspended => "Suspended",

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema, core::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::NameReference;
+use crate::{CommonMetadata, Dependency, HealthCheck, HookRun, Image, NameReference, Substitute};
 
 /// One overlay path of one Repository, kept true on this cluster.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -51,6 +51,25 @@ pub struct EnvironmentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion: Option<Promotion>,
 
+    /// The namespace of all objects, as the field `namespace` of a kustomization around the overlay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub target_namespace: Option<String>,
+
+    /// Labels and annotations for the metadata of all objects.
+    #[serde(default, skip_serializing_if = "CommonMetadata::is_empty")]
+    pub common_metadata: CommonMetadata,
+
+    /// Other names, tags or digests for container images, as the field `images` of a kustomization around the overlay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub images: Vec<Image>,
+
+    /// Variables for the values of objects. Without it, nothing is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub substitute: Option<Substitute>,
+
     /// What happens to objects that left the overlay.
     #[serde(default)]
     pub prune: Prune,
@@ -60,11 +79,17 @@ pub struct EnvironmentSpec {
     pub drift: Drift,
 
     /// Environments of the same namespace that must be ready before a revision is applied here. What comes from the same branch must be
-    /// ready at that revision.
+    /// ready at that revision. `readyExpr` says otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    pub depends_on: Vec<NameReference>,
+    pub depends_on: Vec<Dependency>,
+
+    /// How the health of some kinds is read, where their conditions do not say enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into()]))]
+    pub health_checks: Vec<HealthCheck>,
 
     /// Whether a revision is applied only if the API server would take all of its objects: each goes through a server-side dry run before
     /// the first is written.
@@ -206,6 +231,9 @@ pub struct EnvironmentStatus {
     /// How many objects there are, and how they fare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objects: Option<ObjectCounts>,
+    /// The last run of hooks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<HookRun>,
     /// Revisions that ran here, the newest first; promotion reads from it where a revision was healthy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
@@ -257,6 +285,9 @@ pub struct RevisionRecord {
     /// Since when all objects were healthy, if they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy_since: Option<Time>,
+    /// When all objects were healthy for the first time with these manifests. What is unhealthy after that is degraded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_healthy: Option<Time>,
 }
 
 /// One drift that was seen.

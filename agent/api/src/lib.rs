@@ -6,16 +6,22 @@
 
 mod condition;
 mod environment;
+mod health_check;
+mod hook;
 mod reference;
 mod repository;
+mod transformation;
 
 pub use condition::{Reason, condition_type, keep_transition_times, set_condition};
 pub use environment::{
     DeletionPolicy, Drift, DriftPolicy, DriftRecord, DriftRule, Environment, EnvironmentSpec, EnvironmentStatus,
     ObjectCounts, Promotion, PromotionRecord, Prune, RevisionRecord,
 };
+pub use health_check::{Dependency, HealthCheck};
+pub use hook::{HookRecord, HookRun, HookState};
 pub use reference::NameReference;
 pub use repository::{Author, Repository, RepositorySpec, RepositoryStatus, Webhook};
+pub use transformation::{CommonMetadata, Image, Substitute, VariableSource, VariableSourceKind};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;

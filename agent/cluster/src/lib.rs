@@ -11,6 +11,7 @@ mod inventory;
 mod kinds;
 mod lease;
 mod observe;
+mod references;
 mod resources;
 mod watch;
 
@@ -20,5 +21,6 @@ pub use error::{Class, Error};
 pub use events::{Notice, Recorder};
 pub use kinds::Kind;
 pub use lease::{Leadership, lead};
+pub use references::{ReferenceKind, Referenced, References};
 pub use resources::{ResourceEvent, SecretData, watch_resources};
 pub use watch::Watches;

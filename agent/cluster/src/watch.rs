@@ -39,6 +39,7 @@ struct Shared {
 struct Subscriber {
     owner: Owner,
     events: UnboundedSender<WatchEvent>,
+    whole: bool,
 }
 
 /// An object as a watch brings it, whole or not.
@@ -53,10 +54,12 @@ impl Watches {
     }
 
     /// Sends all events of a kind's objects that belong to `owner`, beginning with those that exist, until the receiver is dropped.
-    pub fn subscribe(&self, kind: &Kind, owner: Owner, events: UnboundedSender<WatchEvent>) {
+    ///
+    /// `whole` asks for whole objects also of a kind whose metadata says all that its health rules read.
+    pub fn subscribe(&self, kind: &Kind, owner: Owner, events: UnboundedSender<WatchEvent>, whole: bool) {
         let mut kinds = self.0.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let group_kind = kind.group_kind();
-        let mut subscriber = Subscriber { owner, events };
+        let mut subscriber = Subscriber { owner, events, whole };
         if let Some(running) = kinds.get(&group_kind) {
             match running.send(subscriber) {
                 Ok(()) => return,
@@ -70,6 +73,7 @@ impl Watches {
             resource: kind.resource.clone(),
             kind: kind.group_kind(),
             streaming: self.0.streaming,
+            whole: whole || health::needs_status(&kind.resource.group, &kind.resource.kind),
             subscribers: HashMap::from([(subscriber.owner, subscriber.events)]),
         };
         tokio::spawn(task.run(receiver));
@@ -81,6 +85,8 @@ struct KindWatch {
     resource: ApiResource,
     kind: GroupKind,
     streaming: bool,
+    /// Whether whole objects are watched, or their metadata alone.
+    whole: bool,
     subscribers: HashMap<Owner, UnboundedSender<WatchEvent>>,
 }
 
@@ -95,6 +101,12 @@ impl KindWatch {
                     waiting.push(subscriber);
                     while let Ok(subscriber) = joining.try_recv() {
                         waiting.push(subscriber);
+                    }
+                    if !self.whole && waiting.iter().any(|subscriber| subscriber.whole) {
+                        // A new stream lists for everybody.
+                        self.whole = true;
+                        events = self.stream();
+                        synced = false;
                     }
                 }
                 Some(event) = events.next() => match event {
@@ -151,7 +163,7 @@ impl KindWatch {
             config = config.streaming_lists();
         }
         let backoff = backoff(Duration::from_millis(50));
-        if health::needs_status(&self.kind.group, &self.kind.kind) {
+        if self.whole {
             let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
             items(watcher(api, config).backoff(backoff), whole)
         } else {
@@ -207,7 +219,7 @@ impl KindWatch {
             _ => ListParams::default().labels(ENVIRONMENT_LABEL),
         };
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
-        let listed = if health::needs_status(&self.kind.group, &self.kind.kind) {
+        let listed = if self.whole {
             api.list(&parameters).await.map(|list| list.items.into_iter().map(whole).collect::<Vec<_>>())
         } else {
             api.list_metadata(&parameters).await.map(|list| list.items.into_iter().map(partial).collect())

@@ -11,8 +11,12 @@
 //! An Ingress is healthy as soon as it exists, as in kstatus: many ingress controllers never write an address.
 
 mod apis;
+mod certificates;
+mod checks;
 mod condition;
+mod gateways;
 mod pods;
+mod rollouts;
 mod services;
 mod summary;
 mod workloads;
@@ -21,8 +25,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::object::{split_api_version, string_at};
+pub use checks::{CheckError, CheckSource, HealthChecks};
 use condition::{Condition, condition, number};
-pub use summary::{Counts, EnvironmentHealth, summary};
+pub use summary::{Counts, EnvironmentHealth, Verdict, summary};
 
 /// How an object fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,7 +94,7 @@ impl Health {
 /// A rule for one kind.
 type Rule = fn(&Value, Timestamp) -> Health;
 
-/// The rule of a kind of Kubernetes itself.
+/// The rule of a kind: of Kubernetes itself, and of what is installed beside it nearly everywhere.
 fn rule(group: &str, kind: &str) -> Option<Rule> {
     Some(match (group, kind) {
         ("apps", "Deployment") => |object, _| workloads::deployment(object),
@@ -101,10 +106,23 @@ fn rule(group: &str, kind: &str) -> Option<Rule> {
         ("", "Pod") => pods::pod,
         ("", "Service") => |object, _| services::service(object),
         ("", "PersistentVolumeClaim") => |object, _| services::claim(object),
+        ("", "PersistentVolume") => |object, _| services::volume(object),
         ("autoscaling", "HorizontalPodAutoscaler") => |object, _| services::autoscaler(object),
         ("policy", "PodDisruptionBudget") => |object, _| services::disruption_budget(object),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => |object, _| apis::definition(object),
         ("apiregistration.k8s.io", "APIService") => |object, _| apis::api_service(object),
+        ("gateway.networking.k8s.io", "GatewayClass") => |object, _| gateways::class(object),
+        ("gateway.networking.k8s.io", "Gateway") => |object, _| gateways::gateway(object),
+        ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "UDPRoute") => {
+            |object, _| gateways::route(object)
+        }
+        ("cert-manager.io", "Certificate") => |object, _| certificates::certificate(object),
+        ("cert-manager.io", "Issuer" | "ClusterIssuer") => |object, _| certificates::issuer(object),
+        ("cert-manager.io", "CertificateRequest") => |object, _| certificates::request(object),
+        ("acme.cert-manager.io", "Order" | "Challenge") => |object, _| certificates::acme(object),
+        ("flagger.app", "Canary") => |object, _| rollouts::canary(object),
+        ("argoproj.io", "Workflow") => |object, _| pods::workflow(object),
+        ("argoproj.io", "Rollout") => |object, _| rollouts::rollout(object),
         _ => return None,
     })
 }
@@ -161,6 +179,18 @@ pub fn assess(object: &Value, now: Timestamp) -> Health {
 
 /// What the API conventions say of objects of every kind; `None` when they do not decide.
 fn of_any_kind(object: &Value) -> Option<Health> {
+    if let Some(health) = being_changed(object) {
+        return Some(health);
+    }
+    if let Some(reconciling) = condition(object, "Reconciling").filter(Condition::is_true) {
+        return Some(Health::progressing(reconciling.why("is being reconciled")));
+    }
+    let stalled = condition(object, "Stalled").filter(Condition::is_true)?;
+    Some(Health::degraded(stalled.why("has stalled")))
+}
+
+/// An object that is being deleted, or whose controller is behind; `None` when neither.
+fn being_changed(object: &Value) -> Option<Health> {
     if string_at(object, &["metadata", "deletionTimestamp"]).is_some() {
         return Some(Health::progressing(apis::being_deleted(object)));
     }
@@ -170,11 +200,7 @@ fn of_any_kind(object: &Value) -> Option<Health> {
     {
         return Some(unseen());
     }
-    if let Some(reconciling) = condition(object, "Reconciling").filter(Condition::is_true) {
-        return Some(Health::progressing(reconciling.why("is being reconciled")));
-    }
-    let stalled = condition(object, "Stalled").filter(Condition::is_true)?;
-    Some(Health::degraded(stalled.why("has stalled")))
+    None
 }
 
 fn unseen() -> Health {

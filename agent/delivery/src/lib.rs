@@ -2,9 +2,11 @@
 //!
 //! Nothing here reads a clock, a file, a cluster or a repository: what is known comes in, what is to be done goes out.
 
+pub mod cel;
 mod digest;
 mod field_path;
 mod field_rules;
+mod hooks;
 mod inventory;
 pub mod live;
 mod manifest;
@@ -13,12 +15,14 @@ pub mod ownership;
 mod plan;
 mod repairs;
 pub mod rules;
+mod substitution;
 mod watched;
 mod waves;
 
 pub use digest::Digest;
 pub use field_path::FieldPath;
 pub use field_rules::{DriftPolicy, FieldRule, FieldRules};
+pub use hooks::{Hook, HookPhase, HookRun, HookState, HookStep, hook_step};
 pub use inventory::{Inventory, InventoryError};
 pub use live::{Drift, Live, Observation};
 pub use manifest::{
@@ -30,6 +34,7 @@ pub use ownership::FIELD_MANAGER;
 pub use plan::{Doomed, Known, Plan, PlanError, Policy, Released, plan};
 pub use repairs::Repairs;
 pub use rules::Rules;
+pub use substitution::{SUBSTITUTE_ANNOTATION, SubstitutionError, Variables};
 pub use watched::{Seen, WatchEvent, Watched, Watching};
 pub use waves::{Stage, Wave, kept_when_removed, stage};
 

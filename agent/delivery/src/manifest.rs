@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use crate::{
-    Digest, GroupKind, ObjectId, Scope, Wave,
+    Digest, GroupKind, ObjectId, Scope, SubstitutionError, Wave,
     object::{split_api_version, string_at},
     rules::{Rules, RulesError, rules},
     stage,
@@ -51,11 +51,25 @@ pub struct Desired {
     pub rules: Rules,
 }
 
+impl Desired {
+    /// What is sent for a hook in a run: it carries the digest of the run, so that it can be told from what another run left.
+    #[must_use]
+    pub fn in_run(&self, run: Digest) -> Self {
+        let mut body = self.body.value();
+        if let Value::Object(body) = &mut body {
+            mark(body, run);
+        }
+        Self { digest: run, body: Body::of(&body), ..self.clone() }
+    }
+}
+
 /// All objects of one revision of an environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifests {
     /// Each object once, by its name.
     pub objects: BTreeMap<ObjectId, Desired>,
+    /// Those that run before or after the others are applied, and are none of them.
+    pub hooks: BTreeMap<ObjectId, Desired>,
     /// Of all of them: equal digests mean equal manifests.
     pub digest: Digest,
 }
@@ -64,8 +78,8 @@ impl Manifests {
     /// Of an environment that shall have no objects.
     #[must_use]
     pub fn none() -> Self {
-        let objects = BTreeMap::new();
-        Self { digest: digest(&objects), objects }
+        let (objects, hooks) = (BTreeMap::new(), BTreeMap::new());
+        Self { digest: digest(&objects, &hooks), objects, hooks }
     }
 }
 
@@ -112,6 +126,16 @@ pub enum ManifestError {
         /// What is wrong.
         error: RulesError,
     },
+    /// Variables that can't be replaced.
+    #[error("{file}: {id}: {error}; the object stays as it is")]
+    Substitution {
+        /// The file that it came from.
+        file: String,
+        /// The object.
+        id: ObjectId,
+        /// What is wrong.
+        error: SubstitutionError,
+    },
 }
 
 impl ManifestError {
@@ -119,7 +143,7 @@ impl ManifestError {
     #[must_use]
     pub fn unready(&self) -> Option<&ObjectId> {
         match self {
-            Self::UnknownKind { id, .. } | Self::Rules { id, .. } => Some(id),
+            Self::UnknownKind { id, .. } | Self::Rules { id, .. } | Self::Substitution { id, .. } => Some(id),
             Self::Incomplete { .. } | Self::Duplicate { .. } => None,
         }
     }
@@ -135,25 +159,28 @@ pub fn prepare<'a>(
     owner: &Owner,
     scope: impl Fn(&GroupKind, &str) -> Option<Scope>,
 ) -> (Manifests, Vec<ManifestError>) {
-    let mut objects = BTreeMap::new();
+    let (mut objects, mut hooks) = (BTreeMap::new(), BTreeMap::new());
     let mut errors = Vec::new();
     for (value, file) in rendered {
         match prepare_one(value, file, owner, &scope) {
-            Ok(desired) if objects.contains_key(&desired.id) => {
+            Ok(desired) if objects.contains_key(&desired.id) || hooks.contains_key(&desired.id) => {
                 errors.push(ManifestError::Duplicate { file: file.to_owned(), id: desired.id });
             }
             Ok(desired) => {
-                objects.insert(desired.id.clone(), desired);
+                let is_hook = desired.rules.hook.is_some() && !desired.rules.ignore;
+                let list = if is_hook { &mut hooks } else { &mut objects };
+                list.insert(desired.id.clone(), desired);
             }
             Err(error) => errors.push(error),
         }
     }
-    let digest = digest(&objects);
-    (Manifests { objects, digest }, errors)
+    let digest = digest(&objects, &hooks);
+    (Manifests { objects, hooks, digest }, errors)
 }
 
-fn digest(objects: &BTreeMap<ObjectId, Desired>) -> Digest {
-    let named: Vec<_> = objects.values().map(|desired| (desired.id.to_string(), desired.digest)).collect();
+fn digest(objects: &BTreeMap<ObjectId, Desired>, hooks: &BTreeMap<ObjectId, Desired>) -> Digest {
+    let named: Vec<_> =
+        objects.values().chain(hooks.values()).map(|desired| (desired.id.to_string(), desired.digest)).collect();
     Digest::of_named(named.iter().map(|(name, digest)| (name.as_str(), *digest)))
 }
 
@@ -213,14 +240,19 @@ fn prepare_one(
     let mut body = Value::Object(body);
     let digest = Digest::of_value(&body);
     if let Value::Object(body) = &mut body {
-        edit(body, "metadata", |metadata| {
-            edit(metadata, "annotations", |annotations| {
-                annotations.insert(DIGEST_ANNOTATION.into(), Value::String(digest.to_string()));
-            });
-        });
+        mark(body, digest);
     }
     let wave = Wave { number: rules.wave, stage: stage(&kind) };
     Ok(Desired { id, api_version: api_version.to_owned(), digest, body: Body::of(&body), wave, rules })
+}
+
+/// Notes a digest on an object.
+fn mark(body: &mut Map<String, Value>, digest: Digest) {
+    edit(body, "metadata", |metadata| {
+        edit(metadata, "annotations", |annotations| {
+            annotations.insert(DIGEST_ANNOTATION.into(), Value::String(digest.to_string()));
+        });
+    });
 }
 
 /// Moves `stringData` of a Secret to `data`, which the API server would do as well.

@@ -114,7 +114,9 @@ pub fn plan(manifests: &Manifests, known: &Known<'_>, policy: Policy) -> Result<
         plan.add(desired, known);
     }
     plan.hold_later_waves(manifests, known);
-    let wanted = |id: &ObjectId| manifests.objects.contains_key(id) || unready.contains(id);
+    // What became a hook leaves the inventory, and is none of ours to delete.
+    let wanted =
+        |id: &ObjectId| manifests.objects.contains_key(id) || manifests.hooks.contains_key(id) || unready.contains(id);
     let listed = |id: &ObjectId| !unlisted.contains(&id.group_kind());
     for id in inventory.0.iter().filter(|id| !wanted(id) && listed(id)) {
         // What is gone, or no longer carries our labels, is not ours to delete.
@@ -414,6 +416,15 @@ mod tests {
         assert_eq!(names(plan.released.iter().map(|released| &released.id)), ["a"]);
     }
 
+    #[test]
+    fn what_became_a_hook_leaves_the_inventory_and_stays() {
+        let (inventory, live) = running(&annotated(&[("a", json!({})), ("b", json!({}))]));
+        let manifests = annotated(&[("a", json!({"plumb.dev/hook": "before-apply"})), ("b", json!({}))]);
+        let plan = plan(&manifests, &known(&inventory, &live), POLICY).unwrap();
+        assert_eq!((plan.apply.len(), plan.prune.len(), plan.released.len()), (0, 0, 0));
+        assert_eq!(names(&plan.after.0), ["b"]);
+    }
+
     proptest! {
         #[test]
         fn prune_never_leaves_the_inventory(wanted in prop::collection::vec("[a-f]", 0..6), owned in prop::collection::vec("[a-f]", 0..6), alive in prop::collection::vec("[a-f]", 0..6)) {
@@ -427,6 +438,35 @@ mod tests {
                 }
                 prop_assert!(inventory.0.is_subset(&plan.before.0) && plan.after.0.is_subset(&plan.before.0));
             }
+        }
+
+        #[test]
+        fn the_plan_of_what_was_carried_out_is_empty(
+            wanted in prop::collection::btree_map("[a-f]", -1..2_i32, 1..6),
+            hooks in prop::collection::btree_set("[g-h]", 0..2),
+            owned in prop::collection::vec("[a-h]", 0..8),
+            alive in prop::collection::vec("[a-h]", 0..8),
+        ) {
+            let of = |names: &[String]| manifests(&names.iter().map(String::as_str).collect::<Vec<_>>(), 1);
+            let (mut inventory, _) = running(&of(&owned));
+            let (_, mut live) = running(&of(&alive));
+            let waves = wanted.iter().map(|(name, wave)| (name.as_str(), json!({"plumb.dev/wave": wave.to_string()})));
+            let hooks = hooks.iter().map(|name| (name.as_str(), json!({"plumb.dev/hook": "after-apply"})));
+            let wanted = annotated(&waves.chain(hooks).collect::<Vec<_>>());
+            // One round for each wave, and one in which nothing is left.
+            for _ in 0..4 {
+                let Ok(plan) = plan(&wanted, &known(&inventory, &live), POLICY) else { return Ok(()) };
+                prop_assert!(plan.prune.iter().all(|doomed| !wanted.hooks.contains_key(&doomed.id)));
+                let applied: Vec<_> = plan.apply.values().flatten().cloned().collect();
+                let (_, all) = running(&wanted);
+                live.extend(applied.into_iter().map(|id| (id.clone(), all[&id].clone())));
+                for doomed in &plan.prune {
+                    live.remove(&doomed.id);
+                }
+                inventory = plan.after;
+            }
+            let plan = plan(&wanted, &known(&inventory, &live), POLICY).unwrap();
+            prop_assert!(sends_nothing(&plan, &inventory), "{:?}", plan);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::{Hook, HookPhase};
+
 /// `disabled`: the object is left alone altogether, neither applied, repaired nor pruned.
 pub const RECONCILE_ANNOTATION: &str = "plumb.dev/reconcile";
 /// `IfNotPresent`: the object is created where it is missing, and belongs to others from then on.
@@ -12,6 +14,11 @@ pub const PRUNE_ANNOTATION: &str = "plumb.dev/prune";
 pub const FORCE_ANNOTATION: &str = "plumb.dev/force";
 /// A whole number, 0 without it: an object waits until all objects with lower numbers are healthy.
 pub const WAVE_ANNOTATION: &str = "plumb.dev/wave";
+
+/// `before-apply` or `after-apply`: the object is a hook, see [`Hook`].
+pub const HOOK_ANNOTATION: &str = "plumb.dev/hook";
+/// When a hook is deleted besides before the next run, with commas in between: `succeeded`, `failed`.
+pub const HOOK_DELETE_ANNOTATION: &str = "plumb.dev/hook-delete-policy";
 
 /// What an object asks for itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +31,8 @@ pub struct Rules {
     pub force: bool,
     /// When it is applied: see [`WAVE_ANNOTATION`].
     pub wave: i32,
+    /// Whether it is a hook: see [`HOOK_ANNOTATION`].
+    pub hook: Option<Hook>,
 }
 
 /// An annotation with a value that says nothing.
@@ -70,7 +79,33 @@ pub fn rules(manifest: &Value) -> Result<Rules, RulesError> {
         create_only: is(APPLY_ANNOTATION, "IfNotPresent")?,
         force: is(FORCE_ANNOTATION, "enabled")?,
         wave,
+        hook: hook(text)?,
     })
+}
+
+fn hook(text: impl Fn(&str) -> Option<String>) -> Result<Option<Hook>, RulesError> {
+    let phase = match text(HOOK_ANNOTATION) {
+        None => return Ok(None),
+        Some(found) if found == HookPhase::BeforeApply.as_str() => HookPhase::BeforeApply,
+        Some(found) if found == HookPhase::AfterApply.as_str() => HookPhase::AfterApply,
+        Some(found) => {
+            return Err(RulesError { annotation: HOOK_ANNOTATION, found, expected: "before-apply or after-apply" });
+        }
+    };
+    let mut hook = Hook { phase, delete_succeeded: false, delete_failed: false };
+    let Some(found) = text(HOOK_DELETE_ANNOTATION) else { return Ok(Some(hook)) };
+    for policy in found.split(',') {
+        match policy.trim() {
+            "before-creation" => {}
+            "succeeded" => hook.delete_succeeded = true,
+            "failed" => hook.delete_failed = true,
+            _ => {
+                let expected = "before-creation, succeeded and failed with commas in between";
+                return Err(RulesError { annotation: HOOK_DELETE_ANNOTATION, found, expected });
+            }
+        }
+    }
+    Ok(Some(hook))
 }
 
 /// What the annotation [`PRUNE_ANNOTATION`] of a live object says of its end; `None` when it says nothing.
@@ -100,11 +135,28 @@ mod tests {
 
     #[test]
     fn annotations_say_what_to_do() {
-        check(&json!({"other": "x"}), &expect!["Rules { ignore: false, create_only: false, force: false, wave: 0 }"]);
+        check(
+            &json!({"other": "x"}),
+            &expect!["Rules { ignore: false, create_only: false, force: false, wave: 0, hook: None }"],
+        );
         check(
             &json!({"plumb.dev/reconcile": "disabled", "plumb.dev/apply": "IfNotPresent", "plumb.dev/force": "enabled", "plumb.dev/wave": "-3", "plumb.dev/prune": "disabled"}),
-            &expect!["Rules { ignore: true, create_only: true, force: true, wave: -3 }"],
+            &expect!["Rules { ignore: true, create_only: true, force: true, wave: -3, hook: None }"],
         );
+    }
+
+    #[test]
+    fn a_hook_says_when_it_runs_and_when_it_goes() {
+        let hook =
+            |annotations: Value| rules(&json!({"metadata": {"annotations": annotations}})).map(|rules| rules.hook);
+        let before = Hook { phase: HookPhase::BeforeApply, delete_succeeded: false, delete_failed: false };
+        assert_eq!(hook(json!({"plumb.dev/hook": "before-apply"})), Ok(Some(before)));
+        let after = Hook { phase: HookPhase::AfterApply, delete_succeeded: true, delete_failed: true };
+        let policy = "before-creation, succeeded,failed";
+        let annotations = json!({"plumb.dev/hook": "after-apply", "plumb.dev/hook-delete-policy": policy});
+        assert_eq!(hook(annotations), Ok(Some(after)));
+        assert!(hook(json!({"plumb.dev/hook": "PreSync"})).is_err());
+        assert!(hook(json!({"plumb.dev/hook": "after-apply", "plumb.dev/hook-delete-policy": "never"})).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     Body, Desired, Drift, FieldRules, GroupKind, Live, Manifests, ObjectId, Observation,
-    health::{self, Health, HealthStatus},
+    health::{self, Health, HealthChecks, HealthStatus},
     live,
 };
 
@@ -58,13 +58,20 @@ pub struct Watched {
     kinds: BTreeMap<GroupKind, Watching>,
     foreign: BTreeSet<ObjectId>,
     rules: FieldRules,
+    checks: HealthChecks,
 }
 
 impl Watched {
     /// Nothing is known yet.
     #[must_use]
-    pub fn new(rules: FieldRules) -> Self {
-        Self { rules, ..Self::default() }
+    pub fn new(rules: FieldRules, checks: HealthChecks) -> Self {
+        Self { rules, checks, ..Self::default() }
+    }
+
+    /// How the health of some kinds is read.
+    #[must_use]
+    pub fn checks(&self) -> &HealthChecks {
+        &self.checks
     }
 
     /// What happens when somebody else changes an object.
@@ -135,7 +142,9 @@ impl Watched {
         }
         let (live, drift) = live::observe(self.live.get(&id), &seen.observation, desired(&id), &self.rules)?;
         if let Some(object) = &seen.object {
-            self.health.insert(id.clone(), (live.resource_version, health::assess(object, now)));
+            let checked = self.checks.assess(&id.group_kind(), object);
+            let health = checked.unwrap_or_else(|| health::assess(object, now));
+            self.health.insert(id.clone(), (live.resource_version, health));
         }
         self.live.insert(id, live);
         drift
@@ -228,7 +237,7 @@ impl Watched {
         if live.terminating {
             return progressing("is being deleted");
         }
-        if !health::needs_status(&id.group, &id.kind) {
+        if !health::needs_status(&id.group, &id.kind) && !self.checks.cover(&id.group_kind()) {
             return Health { status: HealthStatus::Healthy, message: String::new() };
         }
         match self.health.get(id) {

@@ -3,6 +3,7 @@
 mod configuration;
 mod helm;
 mod openapi;
+mod overrides;
 mod patches;
 mod plugin_transformers;
 mod plugins;
@@ -293,7 +294,8 @@ impl<'a> Accumulator<'a> {
         }
         for problem in problems {
             let file = step.file.as_deref().unwrap_or(&layer.file);
-            self.error(layer.chain, file, problem.line, problem.field, problem.fault);
+            // Lines begin with 1: what has none is in no file.
+            self.error(layer.chain, file, problem.line.filter(|line| *line > 0), problem.field, problem.fault);
         }
         goes_on && !self.gives_up()
     }

@@ -5,6 +5,7 @@ use crate::fetch::{Fetch, Nothing};
 use crate::fs::{Fs, MemoryFs};
 use crate::load::{Found, Loader};
 use crate::options::Options;
+use crate::overrides::Overrides;
 use crate::remote::RepoSpec;
 use crate::{Rendered, at, render};
 
@@ -16,6 +17,7 @@ pub struct Builder<'a> {
     fs: &'a dyn Fs,
     fetch: &'a dyn Fetch,
     options: Options,
+    overrides: Option<&'a Overrides>,
 }
 
 impl std::fmt::Debug for Builder<'_> {
@@ -28,7 +30,7 @@ impl<'a> Builder<'a> {
     /// A render of what is in `fs`, with the default [`Options`], which fetches nothing.
     #[must_use]
     pub fn new(fs: &'a dyn Fs) -> Self {
-        Self { fs, fetch: &Nothing, options: Options::default() }
+        Self { fs, fetch: &Nothing, options: Options::default(), overrides: None }
     }
 
     /// With these bounds.
@@ -43,6 +45,12 @@ impl<'a> Builder<'a> {
         Self { fetch, ..self }
     }
 
+    /// With these changes to all objects.
+    #[must_use]
+    pub fn overrides(self, overrides: &'a Overrides) -> Self {
+        Self { overrides: Some(overrides), ..self }
+    }
+
     /// Renders the kustomization in the directory `path`, as [`build`](crate::build) does.
     ///
     /// # Errors
@@ -50,7 +58,7 @@ impl<'a> Builder<'a> {
     pub fn build(&self, path: &str) -> Result<Rendered, Errors> {
         let loader = Loader::new(self.fs, self.fetch, &self.options);
         let directory = find_directory(&loader, path)?;
-        render(loader, &directory, None)
+        render(loader, &directory, None, self.overrides)
     }
 
     /// Renders a kustomization of a git repository that is fetched first, as `kustomize build URL` does. The tree that the
@@ -64,7 +72,7 @@ impl<'a> Builder<'a> {
         let fs = MemoryFs::new();
         let loader = Loader::new(&fs, self.fetch, &self.options);
         let directory = loader.repository(&spec).map_err(|fault| at(&shown, fault))?;
-        render(loader, &directory, Some(url))
+        render(loader, &directory, Some(url), self.overrides)
     }
 }
 

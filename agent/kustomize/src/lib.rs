@@ -19,6 +19,7 @@ mod load;
 mod object;
 mod options;
 mod order;
+mod overrides;
 mod parse;
 mod pattern;
 mod plugin;
@@ -40,6 +41,7 @@ pub use fetch::{
 pub use fs::{Entry, Fs, FsError, Identity, MemoryFs};
 pub use object::{Object, Origin};
 pub use options::Options;
+pub use overrides::{ImageOverride, Overrides};
 pub use read_set::{Fetched, ReadSet};
 pub use remote::is_repository_url;
 
@@ -74,9 +76,18 @@ pub fn build(fs: &dyn Fs, path: &str, options: &Options) -> Result<Rendered, Err
     Builder::new(fs).options(options).build(path)
 }
 
-fn render(loader: Loader<'_>, directory: &str, url: Option<&str>) -> Result<Rendered, Errors> {
+fn render(
+    loader: Loader<'_>,
+    directory: &str,
+    url: Option<&str>,
+    overrides: Option<&Overrides>,
+) -> Result<Rendered, Errors> {
     let mut accumulator = Accumulator::new(&loader);
-    let top = accumulator.top(directory, url);
+    let top = accumulator.top(directory, url).and_then(|top| {
+        let Some(overrides) = overrides.filter(|overrides| !overrides.is_empty()) else { return Some(top) };
+        let accumulated = accumulator.override_with(directory, overrides, top.accumulated)?;
+        Some(Top { accumulated, ..top })
+    });
     let mut errors = accumulator.errors;
     errors.extend(loader.schemas.fault());
     let (Some(Top { kustomization, accumulated }), true) = (top, errors.is_empty()) else {

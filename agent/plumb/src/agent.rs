@@ -25,11 +25,12 @@ use std::{
 
 use anyhow::Context as _;
 use plumb_api::{Environment, PromotionRecord, Repository};
-use plumb_cluster::{Cluster, Recorder};
-use tokio::sync::watch;
+use plumb_cluster::{Cluster, Recorder, References};
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use board::{Board, Key};
+pub(crate) use environment::Inputs;
 use hooks::HookTokens;
 use metrics::Metrics;
 use quota::Quota;
@@ -69,6 +70,10 @@ pub(crate) struct Context {
     board: Arc<Board>,
     recorder: Recorder,
     metrics: Metrics,
+    /// How many overlays may be rendered at once. Whoever waits goes in turn.
+    renders: Arc<Semaphore>,
+    /// What variables come from.
+    references: References,
     /// For writes of statuses that say little: that a revision changed nothing here.
     quiet_writes: Arc<Quota>,
     data_directory: PathBuf,
@@ -98,6 +103,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     cluster.refresh_kinds().await?;
     let identity = format!("{}-{}", options.identity, std::process::id());
     let context = Context {
+        renders: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, |cores| cores.get() + 1))),
+        references: References::new(&cluster),
         recorder: Recorder::new(&cluster, &identity),
         metrics: Metrics::new().context("the metrics could not be registered")?,
         quiet_writes: Arc::new(Quota::new(QUIET_WRITE, QUIET_BURST)),

@@ -30,8 +30,12 @@ impl Condition<'_> {
 
 /// The condition of a type. One that speaks of an earlier generation of the object is not there.
 pub(super) fn condition<'a>(object: &'a Value, kind: &str) -> Option<Condition<'a>> {
-    let generation = number(object, "/metadata/generation");
-    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    condition_among(object.pointer("/status/conditions")?, kind, number(object, "/metadata/generation"))
+}
+
+/// The condition of a type in a list of them, which speaks of an object of this generation.
+pub(super) fn condition_among<'a>(conditions: &'a Value, kind: &str, generation: Option<i64>) -> Option<Condition<'a>> {
+    let conditions = conditions.as_array()?;
     let found = conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))?;
     let observed = number(found, "/observedGeneration");
     if let (Some(generation), Some(observed)) = (generation, observed)

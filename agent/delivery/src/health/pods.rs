@@ -89,6 +89,17 @@ pub(super) fn job(object: &Value) -> Health {
     Health::progressing(format!("{succeeded} of {wanted} pods are complete, {failed} failed"))
 }
 
+/// Argo's workflow, by its phase.
+pub(super) fn workflow(object: &Value) -> Health {
+    let said = text(object, "/status/message").filter(|message| !message.is_empty());
+    match text(object, "/status/phase") {
+        Some("Succeeded") => Health::healthy(),
+        Some("Failed" | "Error") => Health::degraded(said.unwrap_or("has failed")),
+        Some(phase) if !phase.is_empty() => Health::progressing(said.unwrap_or("runs")),
+        _ => Health::progressing("has not started yet"),
+    }
+}
+
 /// A schedule is kept by existing.
 pub(super) fn cron_job(object: &Value) -> Health {
     if is_true(object, "/spec/suspend") { Health::suspended("is suspended") } else { Health::healthy() }

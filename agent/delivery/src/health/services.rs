@@ -24,6 +24,15 @@ pub(super) fn claim(object: &Value) -> Health {
     }
 }
 
+/// Made, whether or not a claim took it.
+pub(super) fn volume(object: &Value) -> Health {
+    match text(object, "/status/phase") {
+        Some("Available" | "Bound" | "Released") => Health::healthy(),
+        Some("Failed") => Health::degraded(text(object, "/status/message").unwrap_or("could not be reclaimed")),
+        _ => Health::progressing("is not available yet"),
+    }
+}
+
 /// Able to read its metrics and to scale.
 pub(super) fn autoscaler(object: &Value) -> Health {
     // In v1 the conditions are hidden in an annotation, and one version is as good as another to the API server.

@@ -22,6 +22,23 @@ pub struct Counts {
     pub unknown: usize,
     /// Failed, or not healthy in time.
     pub degraded: usize,
+    /// Those of the degraded that are only late.
+    pub late: usize,
+}
+
+/// What is to be told of an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// All objects are as their manifests ask.
+    Healthy,
+    /// Some are on their way.
+    Progressing,
+    /// Some were not healthy in time, and these manifests never were.
+    TimedOut,
+    /// Some failed, and these manifests were never healthy.
+    Failed,
+    /// All were healthy with these manifests, and no longer are.
+    Degraded,
 }
 
 /// How an environment fares. `L` names an object.
@@ -54,6 +71,7 @@ pub fn summary<L>(
             let late = format!("not healthy within {timeout:#}");
             let message = if health.message.is_empty() { late } else { format!("{late}: {}", health.message) };
             health = Health::degraded(message);
+            counts.late += 1;
         }
         counts.total += 1;
         *match health.status {
@@ -75,6 +93,20 @@ pub fn summary<L>(
         (false, false) => HealthStatus::Healthy,
     };
     EnvironmentHealth { status, counts, unhealthy, deadline: waits.then_some(deadline) }
+}
+
+impl<L> EnvironmentHealth<L> {
+    /// What is to be told, when it is known whether all objects were healthy before with these manifests.
+    #[must_use]
+    pub fn verdict(&self, was_healthy: bool) -> Verdict {
+        match self.status {
+            HealthStatus::Degraded if was_healthy => Verdict::Degraded,
+            HealthStatus::Degraded if self.counts.degraded > self.counts.late => Verdict::Failed,
+            HealthStatus::Degraded => Verdict::TimedOut,
+            HealthStatus::Progressing | HealthStatus::Unknown => Verdict::Progressing,
+            HealthStatus::Healthy | HealthStatus::Suspended => Verdict::Healthy,
+        }
+    }
 }
 
 impl<L: Display> EnvironmentHealth<L> {

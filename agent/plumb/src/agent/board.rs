@@ -13,6 +13,8 @@ use plumb_api::Environment;
 use plumb_git::CommitId;
 use tokio::sync::{Notify, watch};
 
+use super::environment::Inputs;
+
 /// Namespace and name of a custom resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
@@ -79,6 +81,7 @@ impl Tracked {
 pub(crate) struct Board {
     repositories: RwLock<BTreeMap<Key, Line>>,
     environments: RwLock<BTreeMap<Key, Arc<Environment>>>,
+    inputs: RwLock<BTreeMap<Key, Inputs>>,
     changes: watch::Sender<u64>,
     shown: watch::Sender<u64>,
 }
@@ -123,8 +126,19 @@ impl Board {
         self.show();
     }
 
+    /// Publishes what an environment's manifests depend on besides the files.
+    pub(crate) fn publish_inputs(&self, key: &Key, inputs: Inputs) {
+        self.inputs.write().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), inputs);
+    }
+
+    /// What an environment's manifests depend on besides the files; `None` before that is known.
+    pub(crate) fn inputs(&self, key: &Key) -> Option<Inputs> {
+        self.inputs.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
     /// Forgets an environment.
     pub(crate) fn forget_environment(&self, key: &Key) {
+        self.inputs.write().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.environments.write().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.changes.send_modify(|count| *count += 1);
         self.show();

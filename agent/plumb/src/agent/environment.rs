@@ -2,10 +2,14 @@
 
 mod deletion;
 mod dependencies;
+mod expressions;
+mod hook_run;
+mod inputs;
 mod problems;
 mod reconcile;
 mod rehearsal;
 mod render;
+mod revision;
 mod status;
 mod untouched;
 mod watching;
@@ -14,7 +18,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::Resource as _;
-use plumb_api::{Environment, EnvironmentStatus, condition_type};
+use plumb_api::{Environment, EnvironmentStatus, Reason, condition_type};
 use plumb_cluster::Notice;
 use plumb_delivery::{Inventory, ObjectId, Owner, Repairs, WatchEvent, Watched};
 use plumb_git::CommitId;
@@ -30,6 +34,9 @@ use super::{
     board::{Key, Tracked},
     retry::Retry,
 };
+use expressions::Expressions;
+pub(crate) use inputs::Inputs;
+use inputs::Sources;
 use reconcile::Outcome;
 use render::Target;
 pub(crate) use render::prepare;
@@ -54,11 +61,17 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
     let mut promotion_records = promotions.subscribe();
     let mut others = cx.board.changes();
     let status = environment.status.clone().unwrap_or_default();
+    let mut expressions = Expressions::default();
+    expressions.read(&environment.spec);
+    let mut sources = Sources::default();
+    sources.follow(&environment.spec, &key.namespace, &cx.references);
     let mut worker = Worker {
         owner: Owner { namespace: key.namespace.clone(), name: key.name.clone() },
         written: status.clone(),
         status,
-        watched: Watched::new(watching::field_rules(&environment.spec)),
+        watched: Watched::new(watching::field_rules(&environment.spec), expressions.checks.clone()),
+        expressions,
+        sources,
         environment,
         tracked: Tracked::Unknown,
         events_in,
@@ -71,6 +84,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         published: false,
         unhealthy_since: None,
         deadline: None,
+        hook_deadline: None,
         cx,
         key,
     };
@@ -102,11 +116,16 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 if environment.metadata.generation != worker.environment.metadata.generation {
                     worker.pinned = None;
                 }
+                // Others may read what it says of itself.
+                worker.published &= says_the_same(&environment, &worker.environment);
                 worker.environment = environment;
+                worker.expressions.read(&worker.environment.spec);
+                worker.sources.follow(&worker.environment.spec, &worker.key.namespace, &worker.cx.references);
                 let rules = watching::field_rules(&worker.environment.spec);
-                if rules != *worker.watched.rules() {
+                let checks = &worker.expressions.checks;
+                if rules != *worker.watched.rules() || checks != worker.watched.checks() {
                     // What is known was judged by the old rules, so it is learnt anew.
-                    worker.watched = Watched::new(rules);
+                    worker.watched = Watched::new(rules, checks.clone());
                     (worker.events_in, events) = mpsc::unbounded_channel();
                 }
             }
@@ -130,6 +149,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 reconcile |= matches!(worker.outcome, Outcome::Waiting(_));
             }
             _ = promotion_records.changed() => worker.status.promotions.clone_from(&promotion_records.borrow_and_update()),
+            () = worker.sources.changed() => reconcile = true,
             // What this environment depends on may be ready.
             Ok(()) = others.changed(), if worker.waits_for_others() => reconcile = true,
             () = sleep_until(retry) => reconcile = true,
@@ -148,7 +168,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 attempts.succeeded();
             }
             // What is fought over gets its next repair in time.
-            if let Some(due) = worker.next_repair() {
+            for due in [worker.next_repair(), worker.next_hook_deadline()].into_iter().flatten() {
                 retry = Some(retry.map_or(due, |retry| retry.min(due)));
             }
         }
@@ -167,6 +187,8 @@ struct Worker {
     tracked: Tracked,
     events_in: mpsc::UnboundedSender<WatchEvent>,
     watched: Watched,
+    expressions: Expressions,
+    sources: Sources,
     target: Option<Target>,
     /// A head, and the revision that ran there: by its pin, or the head itself.
     pinned: Option<(CommitId, CommitId)>,
@@ -178,6 +200,8 @@ struct Worker {
     unhealthy_since: Option<Timestamp>,
     /// When objects that are on their way count as degraded.
     deadline: Option<Timestamp>,
+    /// When a hook that runs takes too long.
+    hook_deadline: Option<Timestamp>,
     status: EnvironmentStatus,
     written: EnvironmentStatus,
     /// Whether the rest of the agent knows of this environment.
@@ -194,6 +218,10 @@ impl Worker {
         }
         let before = self.status.clone();
         self.assess(Timestamp::now());
+        if let Some((reason, message)) = status::turn(&before, &self.status) {
+            let (warning, message) = (reason != Reason::Succeeded, message.to_owned());
+            self.notify(warning, if warning { reason.as_str() } else { "Healthy" }, "Health", message).await;
+        }
         if self.status != before || !self.published {
             self.published = true;
             self.publish();
@@ -271,6 +299,12 @@ async fn sleep_until(when: Option<Instant>) {
 fn requests(environment: &Environment) -> [Option<&String>; 2] {
     [RECONCILE_ANNOTATION, reconcile::ALLOW_PRUNE_ANNOTATION]
         .map(|name| environment.metadata.annotations.as_ref()?.get(name))
+}
+
+/// Whether two states of an Environment differ at most in what the agent writes.
+fn says_the_same(one: &Environment, other: &Environment) -> bool {
+    let (one, other) = (&one.metadata, &other.metadata);
+    one.generation == other.generation && one.labels == other.labels && one.annotations == other.annotations
 }
 
 fn repository_key(environment: &Environment) -> Key {

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use plumb_api::{Environment, PromotionRecord, Repository, condition_type};
-use plumb_cluster::{Cluster, Notice};
+use plumb_cluster::Notice;
 use plumb_delivery::{
     Digest, Owner,
     pin::{self, Hold, Pin},
@@ -15,7 +15,7 @@ use plumb_delivery::{
     trailers,
 };
 use plumb_git::{CommitId, Error as GitError, FileChange, Signature};
-use plumb_kustomize::{Entry, Fs as _, Options};
+use plumb_kustomize::{Builder, Entry, Fs as _};
 
 use super::{Context, board::Key, environment::prepare};
 
@@ -78,9 +78,9 @@ pub(crate) async fn answer(
     if environments.iter().all(|environment| environment.spec.promotion.is_none()) {
         return Answer::Nothing(None);
     }
-    let (memory_, git_, head_, cluster) = (memory.clone(), git.clone(), head.clone(), cx.cluster.clone());
+    let (memory_, git_, head_, cx_) = (memory.clone(), git.clone(), head.clone(), cx.clone());
     let decided = tokio::task::spawn_blocking(move || {
-        let facts = Facts { git: &git_, head: &head_, memory: &memory_, cluster: &cluster };
+        let facts = Facts { git: &git_, head: &head_, memory: &memory_, cx: &cx_ };
         facts.decide(&environments)
     })
     .await;
@@ -225,7 +225,7 @@ struct Facts<'a> {
     git: &'a plumb_git::Repository,
     head: &'a CommitId,
     memory: &'a Memory,
-    cluster: &'a Cluster,
+    cx: &'a Context,
 }
 
 impl History for Facts<'_> {
@@ -390,17 +390,18 @@ impl Facts<'_> {
     /// The digest of an environment's manifests at a revision; `None` when they can't be rendered.
     fn digest(&self, environment: &Environment, revision: &str) -> Option<Digest> {
         let key = Key::of(environment);
-        let place = (format!("{key}:{}", environment.spec.path), revision.to_owned());
+        let inputs = self.cx.board.inputs(&key)?;
+        let place = (format!("{key}:{}:{}", environment.spec.path, inputs.digest()), revision.to_owned());
         if let Some(known) = self.memory.digests.lock().unwrap_or_else(PoisonError::into_inner).get(&place) {
             return *known;
         }
         let digest = CommitId::parse(revision).ok().and_then(|id| self.git.tree(&id).ok()).and_then(|tree| {
-            let rendered =
-                plumb_kustomize::build(&tree, environment.spec.path.trim_matches('/'), &Options::default()).ok()?;
+            let builder = Builder::new(&tree).overrides(&inputs.overrides);
+            let rendered = builder.build(environment.spec.path.trim_matches('/')).ok()?;
             let objects: Vec<_> =
                 rendered.objects.into_iter().map(|object| (object.value, object.origin.file)).collect();
             let owner = Owner { namespace: key.namespace.clone(), name: key.name.clone() };
-            let (manifests, errors) = prepare(self.cluster, &owner, &objects);
+            let (manifests, errors) = prepare(&self.cx.cluster, &owner, &objects, &inputs);
             errors.is_empty().then_some(manifests.digest)
         });
         let mut digests = self.memory.digests.lock().unwrap_or_else(PoisonError::into_inner);

@@ -74,24 +74,59 @@ struct Worker<K> {
     task: JoinHandle<()>,
 }
 
+/// Workers that were told to stop and finish what they have under way, which may take a minute: nobody waits for them but who takes their place.
+#[derive(Default)]
+struct Ending(BTreeMap<Key, JoinHandle<()>>);
+
+impl Ending {
+    /// Tells a worker to stop.
+    fn stop<K>(&mut self, key: Key, worker: Worker<K>) {
+        worker.stop.cancel();
+        self.0.retain(|_, task| !task.is_finished());
+        self.0.insert(key, worker.task);
+    }
+
+    /// Waits until all have stopped.
+    async fn all(&mut self) {
+        for (key, task) in std::mem::take(&mut self.0) {
+            ended(&key, task).await;
+        }
+    }
+}
+
+async fn ended(key: &Key, task: JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(worker = %key, %error, "a worker ended early");
+    }
+}
+
 async fn supervise<K, S>(
     cx: Context,
     events: S,
     catalog: Arc<Catalog<K>>,
     mut leads: watch::Receiver<bool>,
     stop: CancellationToken,
-    start: impl Fn(Context, Key, watch::Receiver<Arc<K>>, CancellationToken) -> JoinHandle<()>,
+    start: impl Fn(Context, Key, watch::Receiver<Arc<K>>, CancellationToken) -> JoinHandle<()> + Send + Sync + 'static,
 ) where
-    K: Resource<DynamicType = ()> + fmt::Debug + 'static,
+    K: Resource<DynamicType = ()> + fmt::Debug + Send + Sync + 'static,
     S: Stream<Item = ResourceEvent<K>>,
 {
     let mut events = std::pin::pin!(events);
     let mut workers: BTreeMap<Key, Worker<K>> = BTreeMap::new();
     let mut listed: Option<BTreeSet<Key>> = None;
-    let begin = |key: &Key, resource: Arc<K>| {
+    let mut ending = Ending::default();
+    let start = Arc::new(start);
+    let begin = |key: &Key, resource: Arc<K>, predecessor: Option<JoinHandle<()>>| {
         let (spec, receiver) = watch::channel(resource);
         let stop = stop.child_token();
-        let task = start(cx.clone(), key.clone(), receiver, stop.clone());
+        let (cx, key, start, stopped) = (cx.clone(), key.clone(), start.clone(), stop.clone());
+        let task = tokio::spawn(async move {
+            if let Some(predecessor) = predecessor {
+                ended(&key, predecessor).await;
+            }
+            let task = start(cx, key.clone(), receiver, stopped);
+            ended(&key, task).await;
+        });
         Worker { spec, stop, task }
     };
     loop {
@@ -103,10 +138,11 @@ async fn supervise<K, S>(
                 }
                 if *leads.borrow_and_update() {
                     for (key, resource) in catalog.all() {
-                        workers.entry(key.clone()).or_insert_with(|| begin(&key, resource));
+                        let predecessor = ending.0.remove(&key);
+                        workers.entry(key.clone()).or_insert_with(|| begin(&key, resource, predecessor));
                     }
                 } else {
-                    end(std::mem::take(&mut workers)).await;
+                    stop_all(&mut workers, &mut ending).await;
                 }
             }
             Some(event) = events.next() => match event {
@@ -126,10 +162,11 @@ async fn supervise<K, S>(
                         }
                         _ => {
                             if let Some(old) = workers.remove(&key) {
-                                end(BTreeMap::from([(key.clone(), old)])).await;
+                                ending.stop(key.clone(), old);
                             }
                             if *leads.borrow() {
-                                workers.insert(key.clone(), begin(&key, resource));
+                                let predecessor = ending.0.remove(&key);
+                                workers.insert(key.clone(), begin(&key, resource, predecessor));
                             }
                         }
                     }
@@ -140,7 +177,7 @@ async fn supervise<K, S>(
                     cx.board.show();
                     if let Some(worker) = workers.remove(&key) {
                         tracing::info!(kind = %K::kind(&()), name = %key, "is gone; what it applied stays");
-                        end(BTreeMap::from([(key, worker)])).await;
+                        ending.stop(key, worker);
                     }
                 }
                 ResourceEvent::Synced => {
@@ -149,7 +186,7 @@ async fn supervise<K, S>(
                         let gone: Vec<_> = workers.keys().filter(|key| !listed.contains(key)).cloned().collect();
                         for key in gone {
                             if let Some(worker) = workers.remove(&key) {
-                                end(BTreeMap::from([(key, worker)])).await;
+                                ending.stop(key, worker);
                             }
                         }
                     }
@@ -161,17 +198,13 @@ async fn supervise<K, S>(
             },
         }
     }
-    end(workers).await;
+    stop_all(&mut workers, &mut ending).await;
 }
 
-/// Stops workers, and waits until what they have under way is done.
-async fn end<K>(workers: BTreeMap<Key, Worker<K>>) {
-    for worker in workers.values() {
-        worker.stop.cancel();
+/// Stops all workers, and waits until what they have under way is done.
+async fn stop_all<K>(workers: &mut BTreeMap<Key, Worker<K>>, ending: &mut Ending) {
+    for (key, worker) in std::mem::take(workers) {
+        ending.stop(key, worker);
     }
-    for (key, worker) in workers {
-        if let Err(error) = worker.task.await {
-            tracing::error!(worker = %key, %error, "a worker ended early");
-        }
-    }
+    ending.all().await;
 }

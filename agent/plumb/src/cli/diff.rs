@@ -6,7 +6,10 @@ mod text;
 use std::{path::PathBuf, process::ExitCode};
 
 use plumb_api::Environment;
-use plumb_kustomize::Rendered;
+use plumb_cluster::References;
+use plumb_kustomize::{Overrides, Rendered};
+
+use crate::agent::Inputs;
 
 use super::{
     cluster::{self, Namespace},
@@ -57,8 +60,10 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         ));
     }
     let path = environment.spec.path.clone();
-    let rendered = tokio::task::spawn_blocking(move || render(&options, &path)).await??;
-    let survey = survey::survey(&cluster, &environment, rendered).await?;
+    let inputs = Inputs::of(&environment, &References::new(&cluster)).await?;
+    let overrides = inputs.overrides.clone();
+    let rendered = tokio::task::spawn_blocking(move || render(&options, &path, &overrides)).await??;
+    let survey = survey::survey(&cluster, &environment, rendered, &inputs).await?;
     output::print(&show(&survey, Colour::of_stdout()))?;
     output::note(&summary(&environment, &survey));
     if !survey.errors.is_empty() {
@@ -67,14 +72,14 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     Ok(if survey.changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(super::DIFFERENT) })
 }
 
-fn render(options: &Options, path: &str) -> anyhow::Result<Rendered> {
+fn render(options: &Options, path: &str, overrides: &Overrides) -> anyhow::Result<Rendered> {
     if let Some(directory) = &options.path {
-        return source::from_disk(directory, None);
+        return source::from_disk(directory, None, overrides);
     }
     let directory = source::checkout(&options.directory)?.join(path.trim_matches('/'));
     match &options.revision {
-        Some(revision) => source::from_revision(&directory, revision, None),
-        None => source::from_disk(&directory, None),
+        Some(revision) => source::from_revision(&directory, revision, None, overrides),
+        None => source::from_disk(&directory, None, overrides),
     }
 }
 
@@ -91,6 +96,10 @@ fn show(survey: &Survey, colour: Colour) -> String {
                 out += &text::difference(&name, None, body, colour);
             }
             Change::Changed { live, merged } => out += &text::difference(&name, Some(live), merged, colour),
+            Change::Runs { phase } => {
+                out += &colour.paint("36", &format!("! {name} is a hook and would run ({})", phase.as_str()));
+                out.push('\n');
+            }
             Change::Pruned => {
                 out += &colour.paint("31", &format!("- {name} would be pruned: it left the overlay"));
                 out.push('\n');
@@ -111,6 +120,7 @@ fn summary(environment: &Environment, survey: &Survey) -> String {
     let parts = [
         (count(|change| matches!(change, Change::Added { .. })), "would be added"),
         (count(|change| matches!(change, Change::Changed { .. })), "would change"),
+        (count(|change| matches!(change, Change::Runs { .. })), "would run as hooks"),
         (count(|change| matches!(change, Change::Pruned)), "would be pruned"),
         (count(|change| matches!(change, Change::Kept { .. })), "would be kept outside of it"),
         (survey.unchanged, "would stay as they are"),

@@ -85,12 +85,13 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let runs = enable_alpha_plugins && enable_exec && options.revision.is_none();
     let root = if runs { source::root(&options.path).ok() } else { None };
     let fetcher = fetcher.functions(root.map(|root| Functions { root }));
+    let none = plumb_kustomize::Overrides::default();
     let url = options.path.to_str().filter(|path| plumb_kustomize::is_repository_url(path));
     let rendered = match (url, &options.revision) {
         (Some(url), None) => source::from_url(url, &fetcher)?,
         (Some(_), Some(_)) => anyhow::bail!("a URL names its revision itself, as ?ref=…; leave --revision out"),
-        (None, Some(revision)) => source::from_revision(&options.path, revision, Some(&fetcher))?,
-        (None, None) => source::from_disk(&options.path, Some(&fetcher))?,
+        (None, Some(revision)) => source::from_revision(&options.path, revision, Some(&fetcher), &none)?,
+        (None, None) => source::from_disk(&options.path, Some(&fetcher), &none)?,
     };
     let text = match options.output {
         Format::Yaml => rendered.to_yaml(),

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use plumb_git::{CommitId, Repository};
-use plumb_kustomize::{Builder, Errors, Fetch, MemoryFs, Options, Rendered};
+use plumb_kustomize::{Builder, Errors, Fetch, MemoryFs, Options, Overrides, Rendered};
 
 use super::{disk::Disk, output::Failures};
 
@@ -18,13 +18,17 @@ use super::{disk::Disk, output::Failures};
 ///
 /// # Errors
 /// When there is no such directory, and everything that is wrong with the overlay.
-pub(super) fn from_disk(directory: &Path, fetch: Option<&dyn Fetch>) -> anyhow::Result<Rendered> {
+pub(super) fn from_disk(
+    directory: &Path,
+    fetch: Option<&dyn Fetch>,
+    overrides: &Overrides,
+) -> anyhow::Result<Rendered> {
     let real = directory.canonicalize().with_context(|| format!("{} can't be read", directory.display()))?;
     let root = root(directory)?;
     let path = below(&root, &real)?;
     let here = std::env::current_dir().unwrap_or_default();
     let disk = Disk::new(&root, Options::default().max_file_bytes);
-    let builder = with(Builder::new(&disk), fetch);
+    let builder = with(Builder::new(&disk), fetch).overrides(overrides);
     builder.build(&path).map_err(|errors| failures(errors, |file| shown(&root, &here, file)))
 }
 
@@ -41,7 +45,12 @@ pub(super) fn root(directory: &Path) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// When there is no repository or no such revision, and everything that is wrong with the overlay.
-pub(super) fn from_revision(directory: &Path, revision: &str, fetch: Option<&dyn Fetch>) -> anyhow::Result<Rendered> {
+pub(super) fn from_revision(
+    directory: &Path,
+    revision: &str,
+    fetch: Option<&dyn Fetch>,
+    overrides: &Overrides,
+) -> anyhow::Result<Rendered> {
     let real = resolve(directory)?;
     let root = work_tree(&real).with_context(|| {
         format!("{} is in no git repository, so it has no revisions; leave --revision out", directory.display())
@@ -50,7 +59,7 @@ pub(super) fn from_revision(directory: &Path, revision: &str, fetch: Option<&dyn
     let git = Repository::discover(&root)?;
     let id = commit(&git, revision)?;
     let tree = git.tree(&id)?;
-    let builder = with(Builder::new(&tree), fetch);
+    let builder = with(Builder::new(&tree), fetch).overrides(overrides);
     builder.build(&path).map_err(|errors| failures(errors, |file| format!("{}:{file}", id.short())))
 }
 
@@ -159,9 +168,9 @@ mod tests {
         write(&root, "base/kustomization.yaml", "resources: [app.yaml]\n");
         write(&root, "base/app.yaml", CONFIG);
         write(&root, "inner/dev/kustomization.yaml", "resources: [../../base]\n");
-        assert_eq!(from_disk(&root.join("inner/dev"), None).unwrap().to_yaml(), CONFIG);
+        assert_eq!(from_disk(&root.join("inner/dev"), None, &Overrides::default()).unwrap().to_yaml(), CONFIG);
         fs::create_dir(root.join("inner/.git")).unwrap();
-        let error = from_disk(&root.join("inner/dev"), None).unwrap_err().to_string();
+        let error = from_disk(&root.join("inner/dev"), None, &Overrides::default()).unwrap_err().to_string();
         assert!(error.contains("leads out of the repository"), "{error}");
         assert!(error.starts_with(&root.join("inner/dev/kustomization.yaml").display().to_string()), "{error}");
     }
@@ -187,19 +196,22 @@ mod tests {
         commit(&[("dev/kustomization.yaml", "resources: [app.yaml]\nnamePrefix: dev-\n")]);
         let dev = root.join("dev");
         fs::remove_dir_all(&dev).unwrap();
-        assert_eq!(from_revision(&dev, "HEAD~1", None).unwrap().to_yaml(), CONFIG);
-        assert_eq!(from_revision(&dev, "HEAD", None).unwrap().to_yaml(), CONFIG.replace("app", "dev-app"));
-        assert!(from_revision(&dev, "nothing", None).is_err());
-        let error = from_revision(&root.join("prod"), "HEAD", None).unwrap_err().to_string();
+        assert_eq!(from_revision(&dev, "HEAD~1", None, &Overrides::default()).unwrap().to_yaml(), CONFIG);
+        assert_eq!(
+            from_revision(&dev, "HEAD", None, &Overrides::default()).unwrap().to_yaml(),
+            CONFIG.replace("app", "dev-app")
+        );
+        assert!(from_revision(&dev, "nothing", None, &Overrides::default()).is_err());
+        let error = from_revision(&root.join("prod"), "HEAD", None, &Overrides::default()).unwrap_err().to_string();
         assert!(error.contains("prod") && error.contains("does not exist"), "{error}");
-        assert!(from_disk(&dev, None).is_err());
+        assert!(from_disk(&dev, None, &Overrides::default()).is_err());
     }
 
     #[test]
     fn every_error_is_told() {
         let directory = tempfile::tempdir().unwrap();
         write(directory.path(), "kustomization.yaml", "resources: [a.yaml, b.yaml]\n");
-        let error = from_disk(directory.path(), None).unwrap_err();
+        let error = from_disk(directory.path(), None, &Overrides::default()).unwrap_err();
         let failures = error.downcast_ref::<Failures>().unwrap();
         assert_eq!(failures.0.len(), 2, "{failures}");
     }

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use plumb_api::{Environment, NameReference, Reason, condition_type};
+use plumb_api::{Dependency, Environment, NameReference, Reason, condition_type};
+use plumb_delivery::cel::{EvaluationError, Expression};
 use plumb_git::CommitId;
 
 use super::{Worker, reconcile::Outcome};
@@ -29,6 +30,9 @@ impl Worker {
         let Some(dependency) = self.dependency(name) else {
             return Some(format!("waits for Environment {name}, which does not exist"));
         };
+        if let Some(expression) = self.expressions.ready.get(name) {
+            return self.unready(expression, &dependency);
+        }
         let status = dependency.status.clone().unwrap_or_default();
         let ready = status.conditions.iter().find(|condition| condition.type_ == condition_type::READY);
         if ready.is_none_or(|ready| ready.status != "True") {
@@ -41,6 +45,22 @@ impl Worker {
             .then(|| format!("waits for Environment {name} to be ready at {}", revision.short()))
     }
 
+    /// Why a dependency is not ready, by its expression.
+    fn unready(&self, expression: &Expression, dependency: &Environment) -> Option<String> {
+        let name = dependency.metadata.name.as_deref().unwrap_or_default();
+        let mut this = Environment::clone(&self.environment);
+        this.status = Some(self.status.clone());
+        let json = |environment: &Environment| serde_json::to_value(environment).unwrap_or_default();
+        let (this, dependency) = (json(&this), json(dependency));
+        let why = match expression.is_true([("self", &this), ("dep", &dependency)]) {
+            Ok(true) => return None,
+            Ok(false) => "its readyExpr is not true yet".to_owned(),
+            Err(EvaluationError::Missing(field)) => format!("its readyExpr is not true yet: there is no field {field}"),
+            Err(error) => format!("its readyExpr fails: {error}"),
+        };
+        Some(format!("waits for Environment {name} to be ready: {why}"))
+    }
+
     fn dependency(&self, name: &str) -> Option<Arc<Environment>> {
         self.cx.board.environment(&Key { namespace: self.key.namespace.clone(), name: name.to_owned() })
     }
@@ -48,7 +68,7 @@ impl Worker {
     /// The way from this environment back to itself.
     fn cycle(&self) -> Option<String> {
         let mut seen = BTreeSet::new();
-        let first = |reference: &NameReference| vec![reference.name.clone()];
+        let first = |reference: &Dependency| vec![reference.name.clone()];
         let mut ways: Vec<Vec<String>> = self.environment.spec.depends_on.iter().map(first).collect();
         while let Some(way) = ways.pop() {
             let last = way.last()?;
@@ -58,7 +78,7 @@ impl Worker {
             if seen.insert(last.clone())
                 && let Some(environment) = self.dependency(last)
             {
-                let next = |reference: &NameReference| [way.as_slice(), std::slice::from_ref(&reference.name)].concat();
+                let next = |reference: &Dependency| [way.as_slice(), std::slice::from_ref(&reference.name)].concat();
                 ways.extend(environment.spec.depends_on.iter().map(next));
             }
         }

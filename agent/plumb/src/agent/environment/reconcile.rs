@@ -8,16 +8,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plumb_api::{Reason, RevisionRecord};
 use plumb_cluster::{Applied, Class};
 use plumb_delivery::{
-    Desired, Doomed, GroupKind, Inventory, Known, ObjectId, Plan, PlanError, Policy, Stage, Watching,
-    health::HealthStatus,
-    pin::{self, Pin},
-    plan,
+    Desired, Doomed, GroupKind, HookPhase, Inventory, Known, ObjectId, Plan, PlanError, Policy, Stage, Watching,
+    health::HealthStatus, plan,
 };
 use plumb_git::CommitId;
 use tokio::time::Instant;
 
 use super::{
-    Events, Worker,
+    Events, Inputs, Worker,
     problems::Problems,
     render::{RenderFailure, kinds},
 };
@@ -117,7 +115,10 @@ impl Worker {
                 return Err(Outcome::config(Reason::ReferenceInvalid, message));
             }
         };
-        let wanted = self.wanted(&head).await;
+        let wanted = match self.expressions.fault() {
+            Some(fault) => Err(fault),
+            None => self.wanted(&head).await,
+        };
         self.pinned = wanted.as_ref().ok().map(|revision| (head.revision.clone(), revision.clone()));
         let rendered = match wanted.and_then(|revision| self.dependencies(&revision).map(|()| revision)) {
             Ok(revision) => self.bring_to(&head, &revision).await.map(|()| revision),
@@ -135,56 +136,12 @@ impl Worker {
         Ok(())
     }
 
-    /// The revision that shall run: the head, or what the pin says.
-    async fn wanted(&self, head: &Head) -> Result<CommitId, Outcome> {
-        let Some(promotion) = &self.environment.spec.promotion else {
-            return Ok(head.revision.clone());
-        };
-        let file = pin::path(&self.environment.spec.path);
-        // A pin that was not touched says what it said.
-        if let Some((at, revision)) = &self.pinned
-            && (*at == head.revision || head.changed_since(at).is_some_and(|paths| !paths.contains(&file)))
-        {
-            return Ok(revision.clone());
-        }
-        let (git, revision, path) = (head.git.clone(), head.revision.clone(), file.clone());
-        let read = tokio::task::spawn_blocking(move || git.tree(&revision)?.read(&path)).await;
-        let text = match read {
-            Ok(Ok(Some(text))) => text,
-            Ok(Ok(None)) => {
-                let name = &self.key.name;
-                let from = if promotion.from.is_empty() {
-                    String::new()
-                } else {
-                    format!(" that is healthy in {}", promotion.from.join(", "))
-                };
-                let message = format!(
-                    "nothing is promoted to {name} yet, so nothing is applied; push a commit with the trailer 'Promote-To: {name}', or run 'plumb promote {name}', with a revision{from}"
-                );
-                return Err(Outcome::config(Reason::NotPromoted, message));
-            }
-            Ok(Err(error)) => return Err(Outcome::transient(Reason::PinInvalid, format!("{file}: {error}"))),
-            Err(error) => {
-                return Err(Outcome::transient(Reason::PinInvalid, format!("{file}: reading ended early: {error}")));
-            }
-        };
-        let Pin { revision, .. } =
-            pin::parse(&text, &file).map_err(|error| Outcome::config(Reason::PinInvalid, error.to_string()))?;
-        let (git, wanted) = (head.git.clone(), revision.clone());
-        match tokio::task::spawn_blocking(move || git.resolve(&wanted)).await {
-            Ok(Ok(revision)) => Ok(revision),
-            Ok(Err(error)) => Err(Outcome::config(
-                Reason::PinInvalid,
-                format!(
-                    "{file}: the pin names revision {revision}, which is not a commit of this repository ({error}); what runs stays as it is. Correct the pin, or revert the commit that moved it"
-                ),
-            )),
-            Err(error) => Err(Outcome::transient(Reason::PinInvalid, format!("{file}: {error}"))),
-        }
-    }
-
     async fn bring_to(&mut self, head: &Head, revision: &CommitId) -> Result<(), Outcome> {
-        let rendered = self.render(head, revision).await;
+        let environment = self.environment.clone();
+        let variables = self.sources.variables(&environment.spec, &self.key.namespace).await?;
+        let inputs = Inputs::new(&environment.spec, variables);
+        self.cx.board.publish_inputs(&self.key, inputs.clone());
+        let rendered = self.render(head, revision, inputs).await;
         self.status.attempted_revision = rendered.is_err().then(|| revision.to_string());
         rendered.map_err(|failure| match failure {
             RenderFailure::Overlay(message) => Outcome::config(Reason::RenderFailed, message),
@@ -196,7 +153,7 @@ impl Worker {
     async fn apply_target(&mut self, events: &mut Events) -> Result<(), Outcome> {
         self.learn_kinds().await?;
         let mut defined = false;
-        let (mut problems, waiting) = loop {
+        let (mut problems, waiting, run) = loop {
             let inventory = self.inventory().await?;
             let Some(target) = &self.target else { return Ok(()) };
             let mut watched = kinds(&target.manifests);
@@ -234,12 +191,17 @@ impl Worker {
             for (kind, why) in unwatched {
                 problems.add(format!("{kind} can't be watched: {why}"), true);
             }
+            let run = self.hook_run();
+            if let Some(run) = run.filter(|run| self.has_hooks_left(HookPhase::BeforeApply, *run)) {
+                self.make_way_for_hooks(&plan, &mut problems).await?;
+                self.run_hooks(HookPhase::BeforeApply, run).await?;
+            }
             if self.act(&plan, !defined, events, &mut problems).await? {
                 // New kinds may be served now, so what could not be prepared gets another chance.
                 defined = true;
                 continue;
             }
-            break (problems, plan.waiting);
+            break (problems, plan.waiting, run);
         };
         let Some(target) = &self.target else { return Ok(()) };
         for error in &target.errors {
@@ -249,7 +211,13 @@ impl Worker {
         let recreating = self.recreating.iter().map(|id| format!("{id} is deleted, to be created anew"));
         let waiting = waiting.iter().map(|id| format!("{id} waits for the waves before it to be healthy"));
         let reasons: Vec<_> = recreating.chain(waiting).take(NAMED).collect();
-        if reasons.is_empty() { Ok(()) } else { Err(Outcome::Waiting(reasons.join("; "))) }
+        if !reasons.is_empty() {
+            return Err(Outcome::Waiting(reasons.join("; ")));
+        }
+        match run.filter(|run| self.has_hooks_left(HookPhase::AfterApply, *run)) {
+            Some(run) => self.run_last_hooks(run).await,
+            None => Ok(()),
+        }
     }
 
     /// How many objects a revision may delete.
@@ -263,7 +231,7 @@ impl Worker {
     }
 
     /// Objects for which later waves wait.
-    fn unhealthy(&self) -> BTreeSet<ObjectId> {
+    pub(super) fn unhealthy(&self) -> BTreeSet<ObjectId> {
         let objects = self.target.iter().flat_map(|target| target.manifests.objects.values());
         let settled =
             |id: &ObjectId| matches!(self.watched.health(id).status, HealthStatus::Healthy | HealthStatus::Suspended);
@@ -376,7 +344,7 @@ impl Worker {
         kept
     }
 
-    async fn apply_wave(&mut self, ids: &[ObjectId], problems: &mut Problems) {
+    pub(super) async fn apply_wave(&mut self, ids: &[ObjectId], problems: &mut Problems) {
         let Some(target) = &self.target else { return };
         let desired: Vec<Desired> = ids
             .iter()
@@ -456,6 +424,7 @@ impl Worker {
 
     /// Notes that a revision is applied.
     pub(super) fn record(&mut self, revision: &CommitId) {
+        self.note_no_hooks();
         let Some(target) = &self.target else { return };
         let digest = target.manifests.digest.to_string();
         let now = Time(Timestamp::now());
@@ -468,13 +437,13 @@ impl Worker {
         if status.revision.as_deref() != Some(revision.as_str()) {
             tracing::info!(%revision, digest, "applied");
             // Equal manifests are as healthy as they were; others must prove it.
-            let healthy_since =
-                status.history.first().filter(|last| last.digest == digest).and_then(|last| last.healthy_since.clone());
+            let same = status.history.first().filter(|last| last.digest == digest);
             let record = RevisionRecord {
                 revision: revision.to_string(),
                 digest: digest.clone(),
                 applied_at: now,
-                healthy_since,
+                healthy_since: same.and_then(|last| last.healthy_since.clone()),
+                first_healthy: same.and_then(|last| last.first_healthy.clone()),
             };
             status.history.insert(0, record);
             status.history.truncate(HISTORY);

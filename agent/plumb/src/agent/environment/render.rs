@@ -1,13 +1,13 @@
 //! From a revision to manifests, with as little work as can be proven enough.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use plumb_delivery::{GroupKind, ManifestError, Manifests, ObjectId, Owner, split_api_version};
 use plumb_git::CommitId;
-use plumb_kustomize::{Options, ReadSet, Rendered};
+use plumb_kustomize::{Builder, ReadSet, Rendered};
 use serde_json::Value;
 
-use super::Worker;
+use super::{Inputs, Worker};
 use crate::agent::board::Head;
 
 /// What the environment shall be.
@@ -15,6 +15,8 @@ pub(crate) struct Target {
     /// The revision that it was rendered from, or one that was proven to render the same.
     pub(crate) revision: CommitId,
     pub(crate) path: String,
+    /// What the manifests depend on besides the files.
+    pub(crate) inputs: Inputs,
     pub(crate) read: ReadSet,
     /// What was rendered; kept only while kinds are missing, to be prepared again when they come.
     rendered: Vec<(Value, String)>,
@@ -57,11 +59,19 @@ pub(crate) enum RenderFailure {
 }
 
 /// Renders a path at a revision.
-pub(crate) async fn render(head: &Head, revision: &CommitId, path: &str) -> Result<Rendered, RenderFailure> {
-    let (git, revision, path) = (head.git.clone(), revision.clone(), path.to_owned());
+pub(crate) async fn render(
+    head: &Head,
+    revision: &CommitId,
+    path: &str,
+    inputs: &Inputs,
+) -> Result<Rendered, RenderFailure> {
+    let (git, revision, path, overrides) =
+        (head.git.clone(), revision.clone(), path.to_owned(), inputs.overrides.clone());
     let rendered = tokio::task::spawn_blocking(move || {
         let tree = git.tree(&revision).map_err(|error| RenderFailure::Transient(error.to_string()))?;
-        plumb_kustomize::build(&tree, &path, &Options::default())
+        Builder::new(&tree)
+            .overrides(&overrides)
+            .build(&path)
             .map_err(|errors| RenderFailure::Overlay(errors.to_string()))
     });
     rendered.await.unwrap_or_else(|error| Err(RenderFailure::Transient(format!("the render ended early: {error}"))))
@@ -69,13 +79,19 @@ pub(crate) async fn render(head: &Head, revision: &CommitId, path: &str) -> Resu
 
 impl Worker {
     /// Brings the target to a revision. Renders only when something that the last render read has changed.
-    pub(super) async fn render(&mut self, head: &Head, revision: &CommitId) -> Result<(), RenderFailure> {
+    pub(super) async fn render(
+        &mut self,
+        head: &Head,
+        revision: &CommitId,
+        inputs: Inputs,
+    ) -> Result<(), RenderFailure> {
         let path = self.environment.spec.path.trim_matches('/').to_owned();
         let renders = self.cx.metrics.renders.clone();
         let key = self.key.clone();
         let count = |result: &str| renders.with_label_values(&[key.namespace.as_str(), &key.name, result]).inc();
         if let Some(target) = &mut self.target
             && target.path == path
+            && target.inputs == inputs
         {
             if target.revision == *revision {
                 return Ok(());
@@ -94,7 +110,11 @@ impl Worker {
                 return Ok(());
             }
         }
-        let rendered = match render(head, revision, &path).await {
+        // A thousand environments that one commit touches would else take a thread and a tree of objects each.
+        let turn = self.cx.renders.clone().acquire_owned().await;
+        let rendered = render(head, revision, &path, &inputs).await;
+        drop(turn);
+        let rendered = match rendered {
             Ok(rendered) => rendered,
             Err(failure) => {
                 count("failed");
@@ -103,9 +123,9 @@ impl Worker {
         };
         count("done");
         let objects: Vec<_> = rendered.objects.into_iter().map(|object| (object.value, object.origin.file)).collect();
-        let (manifests, errors) = prepare(&self.cx.cluster, &self.owner, &objects);
-        let mut target =
-            Target { revision: revision.clone(), path, read: rendered.read, rendered: objects, manifests, errors };
+        let (manifests, errors) = prepare(&self.cx.cluster, &self.owner, &objects, &inputs);
+        let (revision, read) = (revision.clone(), rendered.read);
+        let mut target = Target { revision, path, inputs, read, rendered: objects, manifests, errors };
         target.forget_render();
         self.target = Some(target);
         Ok(())
@@ -114,7 +134,7 @@ impl Worker {
     /// Prepares the render again, for the cluster may know more kinds now.
     pub(super) fn prepare_again(&mut self) {
         if let Some(target) = &mut self.target {
-            let (manifests, errors) = prepare(&self.cx.cluster, &self.owner, &target.rendered);
+            let (manifests, errors) = prepare(&self.cx.cluster, &self.owner, &target.rendered, &target.inputs);
             target.manifests = manifests;
             target.errors = errors;
             target.forget_render();
@@ -127,10 +147,19 @@ pub(crate) fn prepare(
     cluster: &plumb_cluster::Cluster,
     owner: &Owner,
     rendered: &[(Value, String)],
+    inputs: &Inputs,
 ) -> (Manifests, Vec<ManifestError>) {
-    plumb_delivery::prepare(rendered.iter().map(|(value, file)| (value, file.as_str())), owner, |kind, version| {
+    let substituted = inputs.substitute(rendered);
+    let (rendered, mut errors) = match substituted {
+        Some((rendered, errors)) => (Cow::Owned(rendered), errors),
+        None => (Cow::Borrowed(rendered), Vec::new()),
+    };
+    let objects = rendered.iter().map(|(value, file)| (value, file.as_str()));
+    let (manifests, more) = plumb_delivery::prepare(objects, owner, |kind, version| {
         cluster.kind(kind, Some(version)).map(|kind| kind.scope)
-    })
+    });
+    errors.extend(more);
+    (manifests, errors)
 }
 
 /// The kinds of manifests.
@@ -138,6 +167,7 @@ pub(crate) fn kinds(manifests: &Manifests) -> BTreeSet<GroupKind> {
     manifests
         .objects
         .values()
+        .chain(manifests.hooks.values())
         .map(|desired| GroupKind {
             group: split_api_version(&desired.api_version).0.to_owned(),
             kind: desired.id.kind.clone(),

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plumb_api::{EnvironmentStatus, ObjectCounts, Reason, condition_type, keep_transition_times, set_condition};
 use plumb_delivery::{
     DriftPolicy,
-    health::{HealthStatus, summary},
+    health::{Verdict, summary},
 };
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ const NAMED: usize = 10;
 
 /// How the environment fares, in words that the status uses.
 struct Assessment {
-    status: HealthStatus,
+    verdict: Verdict,
     counts: ObjectCounts,
     message: String,
     deadline: Option<Timestamp>,
@@ -47,17 +47,12 @@ impl Worker {
         let mut set = |type_: &str, status: Option<bool>, reason: Reason, message: &str| {
             set_condition(conditions, type_, status, reason, message, generation, &time);
         };
-        let healthy = assessment.as_ref().is_some_and(|assessment| assessment.status == HealthStatus::Healthy);
-        let pending = if assessment.as_ref().is_some_and(|assessment| assessment.status == HealthStatus::Degraded) {
-            Reason::Degraded
-        } else {
-            Reason::Progressing
-        };
+        let healthy = assessment.as_ref().is_some_and(|assessment| assessment.verdict == Verdict::Healthy);
+        let pending = assessment.as_ref().map_or(Reason::Progressing, |assessment| reason(assessment.verdict));
         self.deadline = None;
         let mut message = String::new();
         if let Some(assessment) = assessment {
-            let reason = if healthy { Reason::Succeeded } else { pending };
-            set(condition_type::HEALTHY, Some(healthy), reason, &assessment.message);
+            set(condition_type::HEALTHY, Some(healthy), pending, &assessment.message);
             if drifted.is_empty() {
                 set(condition_type::DRIFTED, Some(false), Reason::NoDrift, "all objects are as git says");
             } else {
@@ -112,6 +107,9 @@ impl Worker {
         let target = self.target.as_ref().map(|target| target.revision.to_string());
         if let Some(newest) = self.status.history.first_mut().filter(|newest| Some(&newest.revision) == target.as_ref())
         {
+            if healthy && applied {
+                newest.first_healthy.get_or_insert_with(|| time.clone());
+            }
             match (&newest.healthy_since, healthy) {
                 (None, true) if applied => newest.healthy_since = Some(time.clone()),
                 (Some(_), false) => newest.healthy_since = None,
@@ -136,7 +134,11 @@ impl Worker {
             degraded: count(health.counts.degraded),
         };
         let message = health.message(NAMED);
-        Some(Assessment { status: health.status, counts, message, deadline: health.deadline })
+        // Other manifests than the newest record's may be on their way.
+        let digest = target.manifests.digest.to_string();
+        let record = self.status.history.first().filter(|newest| newest.digest == digest);
+        let verdict = health.verdict(record.is_some_and(|record| record.first_healthy.is_some()));
+        Some(Assessment { verdict, counts, message, deadline: health.deadline })
     }
 
     /// Objects that differ from git and are left so: by the policy, or because somebody else changes them again and again.
@@ -157,6 +159,28 @@ impl Worker {
         });
         named.collect()
     }
+}
+
+/// The reason of the condition `Healthy`.
+fn reason(verdict: Verdict) -> Reason {
+    match verdict {
+        Verdict::Healthy => Reason::Succeeded,
+        Verdict::Progressing => Reason::Progressing,
+        Verdict::TimedOut => Reason::TimedOut,
+        Verdict::Failed => Reason::HealthCheckFailed,
+        Verdict::Degraded => Reason::Degraded,
+    }
+}
+
+/// Whether the health of an environment turned in a way that a person wants to hear of: for better or worse, and what it says.
+///
+/// That it is on its way is no news.
+pub(super) fn turn<'s>(before: &EnvironmentStatus, status: &'s EnvironmentStatus) -> Option<(Reason, &'s str)> {
+    let news = [Reason::Succeeded, Reason::TimedOut, Reason::HealthCheckFailed, Reason::Degraded];
+    let now = status.conditions.iter().find(|condition| condition.type_ == condition_type::HEALTHY)?;
+    let reason = news.into_iter().find(|reason| reason.as_str() == now.reason)?;
+    let was = before.conditions.iter().find(|condition| condition.type_ == condition_type::HEALTHY);
+    was.is_none_or(|was| was.reason != now.reason).then_some((reason, now.message.as_str()))
 }
 
 /// How soon a change of the status must be written.
@@ -187,6 +211,7 @@ pub(super) fn weight(written: &EnvironmentStatus, status: &EnvironmentStatus) ->
         || written.attempted_revision != status.attempted_revision
         || written.drifts != status.drifts
         || written.promotions != status.promotions
+        || written.hooks != status.hooks
         || healthy(written) != healthy(status)
     {
         Weight::Urgent

@@ -81,7 +81,8 @@ impl Worker {
                 && let Some(known) = self.cx.cluster.kind(kind, None)
             {
                 self.watched.asked(kind.clone());
-                self.cx.cluster.watches().subscribe(&known, self.owner.clone(), self.events_in.clone());
+                let whole = self.watched.checks().cover(kind);
+                self.cx.cluster.watches().subscribe(&known, self.owner.clone(), self.events_in.clone(), whole);
             }
         }
         let deadline = Instant::now() + FIRST_LIST;

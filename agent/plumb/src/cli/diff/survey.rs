@@ -7,14 +7,14 @@ use kube::{Api, ResourceExt as _, api::DynamicObject};
 use plumb_api::Environment;
 use plumb_cluster::Cluster;
 use plumb_delivery::{
-    Desired, DriftPolicy, ENVIRONMENT_LABEL, Known, Live, ManifestError, Manifests, NAMESPACE_LABEL, ObjectId, Owner,
-    Policy, definitions, plan, prepare, rules,
+    Desired, DriftPolicy, ENVIRONMENT_LABEL, HookPhase, Known, Live, ManifestError, Manifests, NAMESPACE_LABEL,
+    ObjectId, Owner, Policy, definitions, plan, prepare, rules,
 };
 use plumb_kustomize::Rendered;
 use serde_json::Value;
 
 use super::text;
-use crate::cli::output::Colour;
+use crate::{agent::Inputs, cli::output::Colour};
 
 /// How many requests are under way at once.
 const PARALLEL: usize = 16;
@@ -35,6 +35,11 @@ pub(super) enum Change {
         live: Value,
         /// As it would be.
         merged: Value,
+    },
+    /// It is a hook, and would run.
+    Runs {
+        /// When.
+        phase: HookPhase,
     },
     /// It would be deleted.
     Pruned,
@@ -60,17 +65,25 @@ pub(super) struct Survey {
 ///
 /// # Errors
 /// When the inventory can't be read.
-pub(super) async fn survey(cluster: &Cluster, environment: &Environment, rendered: Rendered) -> anyhow::Result<Survey> {
+pub(super) async fn survey(
+    cluster: &Cluster,
+    environment: &Environment,
+    rendered: Rendered,
+    inputs: &Inputs,
+) -> anyhow::Result<Survey> {
     let owner = Owner { namespace: environment.namespace().unwrap_or_default(), name: environment.name_any() };
     let objects: Vec<(Value, String)> =
         rendered.objects.into_iter().map(|object| (object.value, object.origin.file)).collect();
     let defined = definitions(objects.iter().map(|(value, _)| value));
-    let (manifests, problems) =
+    let (objects, mut problems) = inputs.substitute(&objects).unwrap_or((objects, Vec::new()));
+    let (manifests, more) =
         prepare(objects.iter().map(|(value, file)| (value, file.as_str())), &owner, |kind, version| {
             let known = cluster.kind(kind, Some(version)).map(|kind| kind.scope);
             known.or_else(|| defined.get(&(kind.clone(), version.to_owned())).copied())
         });
+    problems.extend(more);
     let mut survey = Survey { errors: problems.iter().map(ToString::to_string).collect(), ..Survey::default() };
+    survey.hooks(environment, &manifests);
     survey.dry_run(cluster, &manifests).await;
     survey.leavers(cluster, environment, &owner, &manifests, &problems).await?;
     Ok(survey)
@@ -128,6 +141,18 @@ impl Survey {
                 ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: namespace.clone() };
             matches!(self.changes.get(&namespace), Some(Change::Added { .. }))
         })
+    }
+
+    /// Hooks run once for each change of the manifests.
+    fn hooks(&mut self, environment: &Environment, manifests: &Manifests) {
+        let digest = manifests.digest.to_string();
+        let status = environment.status.as_ref();
+        let known = status.and_then(|status| status.hooks.as_ref().map(|run| &run.digest).or(status.digest.as_ref()));
+        if known == Some(&digest) {
+            return;
+        }
+        let hooks = manifests.hooks.values().filter_map(|desired| Some((&desired.id, desired.rules.hook?.phase)));
+        self.changes.extend(hooks.map(|(id, phase)| (id.clone(), Change::Runs { phase })));
     }
 
     /// What would become of objects that the inventory lists and the overlay no longer has.

@@ -1,0 +1,58 @@
+//! Which revision shall run.
+
+use plumb_api::Reason;
+use plumb_delivery::pin::{self, Pin};
+use plumb_git::CommitId;
+
+use super::{Worker, reconcile::Outcome};
+use crate::agent::board::Head;
+
+impl Worker {
+    /// The revision that shall run: the head, or what the pin says.
+    pub(super) async fn wanted(&self, head: &Head) -> Result<CommitId, Outcome> {
+        let Some(promotion) = &self.environment.spec.promotion else {
+            return Ok(head.revision.clone());
+        };
+        let file = pin::path(&self.environment.spec.path);
+        // A pin that was not touched says what it said.
+        if let Some((at, revision)) = &self.pinned
+            && (*at == head.revision || head.changed_since(at).is_some_and(|paths| !paths.contains(&file)))
+        {
+            return Ok(revision.clone());
+        }
+        let (git, revision, path) = (head.git.clone(), head.revision.clone(), file.clone());
+        let read = tokio::task::spawn_blocking(move || git.tree(&revision)?.read(&path)).await;
+        let text = match read {
+            Ok(Ok(Some(text))) => text,
+            Ok(Ok(None)) => {
+                let name = &self.key.name;
+                let from = if promotion.from.is_empty() {
+                    String::new()
+                } else {
+                    format!(" that is healthy in {}", promotion.from.join(", "))
+                };
+                let message = format!(
+                    "nothing is promoted to {name} yet, so nothing is applied; push a commit with the trailer 'Promote-To: {name}', or run 'plumb promote {name}', with a revision{from}"
+                );
+                return Err(Outcome::config(Reason::NotPromoted, message));
+            }
+            Ok(Err(error)) => return Err(Outcome::transient(Reason::PinInvalid, format!("{file}: {error}"))),
+            Err(error) => {
+                return Err(Outcome::transient(Reason::PinInvalid, format!("{file}: reading ended early: {error}")));
+            }
+        };
+        let Pin { revision, .. } =
+            pin::parse(&text, &file).map_err(|error| Outcome::config(Reason::PinInvalid, error.to_string()))?;
+        let (git, wanted) = (head.git.clone(), revision.clone());
+        match tokio::task::spawn_blocking(move || git.resolve(&wanted)).await {
+            Ok(Ok(revision)) => Ok(revision),
+            Ok(Err(error)) => Err(Outcome::config(
+                Reason::PinInvalid,
+                format!(
+                    "{file}: the pin names revision {revision}, which is not a commit of this repository ({error}); what runs stays as it is. Correct the pin, or revert the commit that moved it"
+                ),
+            )),
+            Err(error) => Err(Outcome::transient(Reason::PinInvalid, format!("{file}: {error}"))),
+        }
+    }
+}
