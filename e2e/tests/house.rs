@@ -7,7 +7,7 @@ use std::{
 };
 
 const PURE: [&str; 3] = ["plumb-yaml", "plumb-kustomize", "plumb-delivery"];
-const EDGE: [&str; 3] = ["plumb-git", "plumb-cluster", "plumb-web"];
+const EDGE: [&str; 4] = ["plumb-git", "plumb-cluster", "plumb-forge", "plumb-web"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

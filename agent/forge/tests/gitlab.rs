@@ -1,0 +1,190 @@
+//! GitLab, against what its documentation says (`docs.gitlab.com/api`, version 18): no package brings its OpenAPI description.
+
+#![allow(clippy::unwrap_used, reason = "helpers of an integration test are tests too, and clippy cannot see it")]
+
+mod support;
+
+use std::sync::Arc;
+
+use plumb_forge::{
+    Address, Change, Credentials, Error, Forge, Kind, Label, Marker, Merge, MergeMethod, NewPullRequest, State, Status,
+    StatusState, connect,
+};
+use serde_json::{Value, json};
+use support::{Exchange, expect};
+
+const HEAD: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
+
+fn check<T>(exchanges: Vec<Exchange>, call: impl FnOnce(Arc<dyn Forge>) -> T) -> T {
+    let (url, thread) = expect("/api/v4/projects/acme%2Finfra%2Fplatform", "Bearer a-token", exchanges);
+    let address =
+        Address::of("git@gitlab.example.com:acme/infra/platform.git", Some(Kind::GitLab), Some(&url)).unwrap();
+    let result = call(connect(&address, Credentials::Token("a-token".into())).unwrap());
+    thread.join().unwrap();
+    result
+}
+
+fn request(changes: &Value) -> Value {
+    let mut request = json!({
+        "id": 1, "iid": 7, "project_id": 3, "title": "Promote", "description": "Why", "state": "opened", "draft": false,
+        "web_url": "https://gitlab.example.com/acme/infra/platform/-/merge_requests/7",
+        "source_branch": "plumb/promote/prod", "target_branch": "main", "source_project_id": 3, "target_project_id": 3,
+        "sha": HEAD, "merge_commit_sha": null, "squash_commit_sha": null, "labels": ["plumb"], "author": {"id": 1, "username": "plumb"},
+        "detailed_merge_status": "mergeable",
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        request[key] = value.clone();
+    }
+    request
+}
+
+#[test]
+fn merge_requests() {
+    let listed =
+        "GET /merge_requests?state=opened&source_branch=plumb%2Fpromote%2Fprod&target_branch=main&per_page=100&page=1";
+    let found = check(vec![(listed, Value::Null, 200, json!([request(&json!({}))]))], |forge| {
+        forge.find("plumb/promote/prod", "main")
+    });
+    let found = found.unwrap().unwrap();
+    assert_eq!((found.number, found.head_commit.as_str(), found.from_fork, found.state), (7, HEAD, false, State::Open));
+    assert_eq!((found.author.as_str(), found.merge_commit), ("plumb", None));
+
+    let forked = json!([request(&json!({"source_project_id": 9}))]);
+    assert_eq!(
+        check(vec![(listed, Value::Null, 200, forked)], |forge| forge.find("plumb/promote/prod", "main")).unwrap(),
+        None
+    );
+
+    let any = "GET /merge_requests?state=all&source_branch=x&target_branch=main&per_page=10";
+    let both = json!([request(&json!({"iid": 8, "state": "closed"})), request(&json!({"state": "merged"}))]);
+    let latest = check(vec![(any, Value::Null, 200, both)], |forge| forge.latest("x", "main")).unwrap().unwrap();
+    assert_eq!((latest.number, latest.state), (8, State::Closed));
+
+    let merged = "GET /merge_requests?state=merged&target_branch=main&order_by=updated_at&sort=desc&per_page=50";
+    let all = json!([
+        request(&json!({"state": "merged", "merge_commit_sha": "a".repeat(40), "squash_commit_sha": "b".repeat(40)})),
+        request(&json!({"state": "merged", "squash_commit_sha": "b".repeat(40)})),
+        request(&json!({"state": "merged"})),
+    ]);
+    let commits = check(vec![(merged, Value::Null, 200, all)], |forge| forge.merged("main")).unwrap();
+    let commits: Vec<_> = commits.into_iter().filter_map(|pull| pull.merge_commit).collect();
+    assert_eq!(commits, ["a".repeat(40), "b".repeat(40), HEAD.to_owned()]);
+
+    let body = json!({"source_branch": "x", "target_branch": "main", "title": "t", "description": "b", "remove_source_branch": true});
+    let new = NewPullRequest { head: "x".into(), base: "main".into(), title: "t".into(), body: "b".into() };
+    check(vec![("POST /merge_requests", body, 201, request(&json!({})))], |forge| forge.create(&new)).unwrap();
+    let body = json!({"title": "t", "description": "b"});
+    let change = Change { title: "t".into(), body: "b".into() };
+    check(vec![("PUT /merge_requests/7", body, 200, request(&json!({})))], |forge| forge.update(7, &change)).unwrap();
+    let body = json!({"state_event": "close"});
+    check(vec![("PUT /merge_requests/7", body, 200, request(&json!({"state": "closed"})))], |forge| forge.close(7))
+        .unwrap();
+    let closed =
+        check(vec![("GET /merge_requests/7", Value::Null, 200, request(&json!({"state": "closed"})))], |forge| {
+            forge.get(7)
+        });
+    assert_eq!(closed.unwrap().state, State::Closed);
+}
+
+#[test]
+fn merges_are_guarded() {
+    let merge = |method| Merge { head: HEAD.into(), method, title: "t".into(), message: "m".into() };
+    let body = |squash: bool| {
+        let name = if squash { "squash_commit_message" } else { "merge_commit_message" };
+        json!({"sha": HEAD, "squash": squash, "should_remove_source_branch": true, name: "t\n\nm"})
+    };
+    let path = "PUT /merge_requests/7/merge";
+    check(vec![(path, body(false), 200, request(&json!({"state": "merged"})))], |forge| {
+        forge.merge(7, &merge(MergeMethod::Merge))
+    })
+    .unwrap();
+    check(vec![(path, body(true), 200, request(&json!({"state": "merged"})))], |forge| {
+        forge.merge(7, &merge(MergeMethod::Squash))
+    })
+    .unwrap();
+    let refused = |status, message: &str| {
+        check(vec![(path, body(false), status, json!({"message": message}))], |forge| {
+            forge.merge(7, &merge(MergeMethod::Merge))
+        })
+        .unwrap_err()
+    };
+    assert!(matches!(refused(409, "SHA does not match HEAD of source branch"), Error::HeadMoved { .. }));
+    assert!(matches!(refused(405, "405 Method Not Allowed"), Error::NotMergeable { .. }));
+    assert!(matches!(refused(422, "Branch cannot be merged"), Error::NotMergeable { .. }));
+}
+
+#[test]
+fn notes() {
+    let list = "GET /merge_requests/7/notes?sort=asc&per_page=100&page=1";
+    let notes = json!([
+        {"id": 1, "body": "added a label", "system": true, "author": {"username": "plumb"}},
+        {"id": 2, "body": "<!-- plumb:preview -->\nold", "system": false, "author": {"username": "plumb"}},
+    ]);
+    let marker = Marker::new("plumb:preview");
+    let new = json!({"body": "<!-- plumb:preview -->\nnew"});
+    check(
+        vec![
+            (list, Value::Null, 200, notes.clone()),
+            ("PUT /merge_requests/7/notes/2", new.clone(), 200, json!({"id": 2})),
+        ],
+        |forge| forge.upsert_comment(7, &marker, "new"),
+    )
+    .unwrap();
+    check(vec![(list, Value::Null, 200, notes)], |forge| forge.upsert_comment(7, &marker, "old")).unwrap();
+    check(
+        vec![(list, Value::Null, 200, json!([])), ("POST /merge_requests/7/notes", new, 201, json!({"id": 3}))],
+        |forge| forge.upsert_comment(7, &marker, "new"),
+    )
+    .unwrap();
+}
+
+#[test]
+fn labels_are_made_when_they_are_missing() {
+    let labels = ["plumb", "promote/prod"].map(|name| Label {
+        name: name.into(),
+        colour: "1d76db".into(),
+        description: "d".into(),
+    });
+    let exchanges = vec![
+        ("GET /labels/plumb", Value::Null, 200, json!({"id": 1, "name": "plumb"})),
+        ("GET /labels/promote%2Fprod", Value::Null, 404, json!({"message": "404 Label Not Found"})),
+        (
+            "POST /labels",
+            json!({"name": "promote/prod", "color": "#1d76db", "description": "d"}),
+            201,
+            json!({"id": 2}),
+        ),
+        ("PUT /merge_requests/7", json!({"add_labels": "plumb,promote/prod"}), 200, request(&json!({}))),
+    ];
+    check(exchanges, |forge| forge.add_labels(7, &labels)).unwrap();
+}
+
+#[test]
+fn statuses() {
+    let status = |state| Status { name: "plumb/gate".into(), state, description: "d".into(), url: None };
+    let body = |state: &str| json!({"name": "plumb/gate", "state": state, "description": "d"});
+    let path = "POST /statuses/6dcb09b5b57875f334f61aebed695e2e4193db5e";
+    for (state, word) in
+        [(StatusState::Pending, "pending"), (StatusState::Success, "success"), (StatusState::Failure, "failed")]
+    {
+        check(vec![(path, body(word), 201, json!({"id": 1}))], |forge| forge.set_status(HEAD, &status(state))).unwrap();
+    }
+    let same = json!({"message": {"state": ["Cannot transition status via :enqueue from :pending"]}});
+    check(vec![(path, body("pending"), 400, same)], |forge| forge.set_status(HEAD, &status(StatusState::Pending)))
+        .unwrap();
+    let list = "GET /repository/commits/6dcb09b5b57875f334f61aebed695e2e4193db5e/statuses?per_page=100&page=1";
+    let all = json!([
+        {"name": "a", "status": "running", "description": null, "target_url": null},
+        {"name": "b", "status": "failed", "description": "x", "target_url": "https://x"},
+    ]);
+    let read = check(vec![(list, Value::Null, 200, all)], |forge| forge.statuses(HEAD)).unwrap();
+    assert_eq!(read.iter().map(|it| it.state).collect::<Vec<_>>(), [StatusState::Pending, StatusState::Failure]);
+}
+
+#[test]
+fn approvals() {
+    let approvals = json!({"approved": true, "approved_by": [{"user": {"id": 5, "username": "ada"}}]});
+    let read = check(vec![("GET /merge_requests/7/approvals", Value::Null, 200, approvals)], |forge| forge.reviews(7))
+        .unwrap();
+    assert_eq!((read.len(), read[0].author.as_str()), (1, "ada"));
+}
