@@ -11,6 +11,7 @@ perl        perl            OpenSSL is built with it
 ssh-keygen  openssh-client  deploy keys
 sshd        openssh-server  the tests clone over SSH from one on loopback
 curl        curl            the demo asks the agent with it
+npm         npm             the tests fetch the published description of an API with it
 "
 PATH=$PATH:/usr/sbin:/sbin
 

@@ -4,7 +4,7 @@
 #   e2e/test.sh              all of it
 #   e2e/test.sh FILTER …     the same, but of the tests only those whose name contains one of these
 #
-# Installs the Debian packages that are missing, builds the cluster (once, about 8 minutes on two cores) and the agent, starts a cluster,
+# Installs the Debian packages that are missing, builds the cluster (once, about 13 minutes on two cores) and the agent, starts a cluster,
 # runs the tests and takes the cluster down. With KUBECONFIG set, that cluster is used instead (kind, k3d, any).
 # With PLUMB_BIN set, that agent is tested instead of one built here. The last line is the sum; the exit code is 0 when nothing failed.
 set -euo pipefail

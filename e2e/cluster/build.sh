@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what the local test cluster runs (etcd, the Kubernetes control plane, kubectl, KWOK) and the tools that
-# the tests compare with (kustomize, kustomize-oracle, helm) from the Go module proxy into e2e/cluster/bin.
+# the tests compare with (kustomize, kustomize-oracle, helm) or talk to (gitea) from the Go module proxy into e2e/cluster/bin.
 #
 #   e2e/cluster/build.sh                       everything
 #   e2e/cluster/build.sh controlplane kwok     these modules only
@@ -31,10 +31,12 @@ kwok         kwok                    sigs.k8s.io/kwok/cmd/kwok                  
 tools        kustomize               sigs.k8s.io/kustomize/kustomize/v5              30 seconds
 tools        helm                    helm.sh/helm/v4/cmd/helm                        2 minutes
 tools        kustomize-oracle        ./kustomize-oracle                              10 seconds
+gitea        gitea                   code.gitea.io/gitea                             5 minutes
 "
+tags_of() { if [ "$1" = gitea ]; then echo sqlite sqlite_unlock_notify; fi; }
 
 key_of() { # what the binaries of a module are made from
-    { find "$here/$1" -name '*.go' -o -name go.mod -o -name go.sum | LC_ALL=C sort | xargs cat; grep "^$1 " <<<"$targets"; echo "$kubernetes_flags"; go env GOVERSION GOOS GOARCH; } | sha256sum | cut -d ' ' -f 1
+    { find "$here/$1" -name '*.go' -o -name go.mod -o -name go.sum | LC_ALL=C sort | xargs cat; grep "^$1 " <<<"$targets"; tags_of "$1"; echo "$kubernetes_flags"; go env GOVERSION GOOS GOARCH; } | sha256sum | cut -d ' ' -f 1
 }
 
 is_built() {
@@ -45,6 +47,18 @@ is_built() {
     done
 }
 
+# Gitea reads its templates and translations at run time, and the module cache may be cleaned or be closed to the user that runs it.
+copy_pages_of_gitea() {
+    local from
+    from=$(cd "$here/gitea" && GOWORK=off go list -m -f '{{.Dir}}' code.gitea.io/gitea)
+    rm -rf "$bin/gitea-pages.new"
+    mkdir "$bin/gitea-pages.new"
+    cp -R "$from/options" "$from/templates" "$from/public" "$bin/gitea-pages.new"
+    chmod -R u+w,a+rX "$bin/gitea-pages.new"
+    rm -rf "$bin/gitea-pages"
+    mv "$bin/gitea-pages.new" "$bin/gitea-pages"
+}
+
 build() {
     local module binary package time began
     while read -r module binary package time; do
@@ -53,20 +67,21 @@ build() {
         began=$SECONDS
         # Built beside and moved: a cluster that runs the old binary goes on, and an interrupted build leaves no half of one.
         (cd "$here/$module" && GOWORK=off GOFLAGS=-mod=readonly \
-            go build -trimpath -buildvcs=false -ldflags "$kubernetes_flags" -o "$bin/.$binary.new" "$package") 9>&-
+            go build -trimpath -buildvcs=false -tags "$(tags_of "$module")" -ldflags "$kubernetes_flags" -o "$bin/.$binary.new" "$package") 9>&-
         mv -f "$bin/.$binary.new" "$bin/$binary"
         echo "    $binary done in $((SECONDS - began)) s" >&2
     done <<<"$targets"
+    if [ "$1" = gitea ]; then copy_pages_of_gitea; fi
     key_of "$1" >"$bin/.$1.key"
 }
 
 command -v go >/dev/null || { echo "go is not installed: install Go (see the go line of e2e/cluster/controlplane/go.mod for the version), or set KUBECONFIG to a cluster of yours" >&2; exit 1; }
 mkdir -p "$bin"
-if [ $# -eq 0 ]; then set -- controlplane kwok tools; fi
+if [ $# -eq 0 ]; then set -- controlplane kwok tools gitea; fi
 
 missing=()
 for module in "$@"; do
-    [ -f "$here/$module/go.mod" ] || { echo "unknown module $module: expected controlplane, kwok or tools" >&2; exit 2; }
+    [ -f "$here/$module/go.mod" ] || { echo "unknown module $module: expected controlplane, kwok, tools or gitea" >&2; exit 2; }
     is_built "$module" || missing+=("$module")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0

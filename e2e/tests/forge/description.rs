@@ -1,0 +1,319 @@
+//! A server that answers from the examples of an OpenAPI description, and holds each request against it.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use anyhow::{Context as _, Result, ensure};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
+
+const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
+
+/// An OpenAPI 3.0 description.
+pub(crate) struct Description(Value);
+
+/// What a path means.
+struct Operation<'a> {
+    /// The parameters of the path, with their values.
+    bound: Vec<(String, String)>,
+    /// What is said of the path, for all methods.
+    item: &'a Value,
+    operation: &'a Value,
+}
+
+impl Description {
+    /// GitHub's, from the package that `e2e/openapi/package-lock.json` pins. npm fetches it once.
+    pub(crate) fn of_github() -> Result<Arc<Self>> {
+        static READ: OnceLock<Arc<Description>> = OnceLock::new();
+        static ONE: Mutex<()> = Mutex::new(());
+        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(read) = READ.get() {
+            return Ok(read.clone());
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi");
+        let file = folder.join("node_modules/@octokit/openapi/generated/api.github.com.json");
+        let lock = folder.join("package-lock.json");
+        let age = |path: &Path| path.metadata().and_then(|it| it.modified()).ok();
+        if age(&file.with_file_name("../../../.package-lock.json")) < age(&lock) || !file.is_file() {
+            let output = Command::new("npm")
+                .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+                .current_dir(&folder)
+                .output()
+                .context("npm is not installed: run e2e/prerequisites.sh")?;
+            ensure!(output.status.success(), "npm ci failed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let text = std::fs::read(&file).with_context(|| format!("{} can't be read", file.display()))?;
+        Ok(READ.get_or_init(|| Arc::new(Self(serde_json::from_slice(&text).unwrap_or_default()))).clone())
+    }
+
+    /// What a reference leads to, or the value itself.
+    fn resolve<'a>(&'a self, mut value: &'a Value) -> &'a Value {
+        for _ in 0..20 {
+            let Some(target) = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) else { break };
+            value = self.0.pointer(target).unwrap_or(&Value::Null);
+        }
+        value
+    }
+
+    /// The operation that a path means. Fixed parts count more than parameters.
+    fn operation(&self, method: &str, path: &str) -> Option<Operation<'_>> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let mut found: Option<Operation<'_>> = None;
+        for (template, item) in self.0["paths"].as_object()? {
+            let names: Vec<&str> = template.split('/').collect();
+            // GitHub lets a reference or path at the end hold slashes; none of ours does.
+            if names.len() != parts.len() || item.get(method).is_none() {
+                continue;
+            }
+            let mut bound = Vec::new();
+            let fits = names.iter().zip(&parts).all(|(name, part)| {
+                if let Some(name) = name.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+                    bound.push((name.to_owned(), (*part).to_owned()));
+                    !part.is_empty()
+                } else {
+                    name == part
+                }
+            });
+            if fits && found.as_ref().is_none_or(|other| bound.len() < other.bound.len()) {
+                found = Some(Operation { bound, item, operation: &item[method] });
+            }
+        }
+        found
+    }
+
+    /// All that is wrong with a request, and the answer that its operation has as an example.
+    fn judge(
+        &self,
+        method: &str,
+        path: &str,
+        query: &[(String, String)],
+        body: Option<&Value>,
+        status: Option<u16>,
+    ) -> (Vec<String>, u16, Value) {
+        let mut wrong = Vec::new();
+        let Some(Operation { bound, item, operation }) = self.operation(method, path) else {
+            let known = METHODS.iter().filter(|other| self.operation(other, path).is_some()).collect::<Vec<_>>();
+            return (vec![format!("{method} {path} is not described; described are {known:?}")], 404, Value::Null);
+        };
+        let parameters: Vec<&Value> = [item, operation]
+            .iter()
+            .flat_map(|it| it["parameters"].as_array().into_iter().flatten())
+            .map(|it| self.resolve(it))
+            .collect();
+        let given = bound.iter().map(|it| ("path", it)).chain(query.iter().map(|it| ("query", it)));
+        for (place, (name, text)) in given {
+            match parameters.iter().find(|it| it["in"] == place && it["name"] == name.as_str()) {
+                Some(parameter) => {
+                    let schema = self.resolve(&parameter["schema"]);
+                    // What stands in a URL has no type of its own.
+                    let value = match schema["type"].as_str() {
+                        Some("integer" | "number") => {
+                            serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
+                        }
+                        Some("boolean") => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
+                        _ => Value::from(text.as_str()),
+                    };
+                    self.check(schema, &value, &format!("{place} parameter {name}"), &mut wrong);
+                }
+                None => wrong.push(format!("{method} {path} has no {place} parameter {name}")),
+            }
+        }
+        for parameter in parameters.iter().filter(|it| it["required"] == true && it["in"] == "query") {
+            if !query.iter().any(|(name, _)| parameter["name"] == name.as_str()) {
+                wrong.push(format!("{method} {path} wants the query parameter {}", parameter["name"]));
+            }
+        }
+        let schema = operation["requestBody"]["content"]["application/json"].get("schema");
+        match (schema, body) {
+            (Some(schema), Some(body)) => self.check(schema, body, "body", &mut wrong),
+            (None, Some(body)) => wrong.push(format!("{method} {path} takes no body, and got {body}")),
+            (Some(_), None) if operation["requestBody"]["required"] == true => {
+                wrong.push(format!("{method} {path} wants a body"))
+            }
+            _ => {}
+        }
+        let empty = serde_json::Map::new();
+        let responses = operation["responses"].as_object().unwrap_or(&empty);
+        let code = status
+            .map(|status| status.to_string())
+            .or_else(|| responses.keys().find(|code| code.starts_with('2')).cloned());
+        let code = code.unwrap_or_else(|| "200".into());
+        let Some(response) = responses.get(&code).map(|it| self.resolve(it)) else {
+            wrong.push(format!("{method} {path} is never answered with {code}"));
+            return (wrong, 500, Value::Null);
+        };
+        let content = &response["content"]["application/json"];
+        let example = content["examples"]
+            .as_object()
+            .and_then(|examples| examples.get("default").or_else(|| examples.values().next()));
+        let answer =
+            example.map(|example| self.resolve(example)["value"].clone()).unwrap_or_else(|| content["example"].clone());
+        (wrong, code.parse().unwrap_or(500), answer)
+    }
+
+    /// Holds a value against a schema. Stricter than the standard: a property that is not described is wrong.
+    fn check(&self, schema: &Value, value: &Value, place: &str, wrong: &mut Vec<String>) {
+        let schema = self.resolve(schema);
+        if value.is_null() && schema["nullable"] == true {
+            return;
+        }
+        for several in ["oneOf", "anyOf"] {
+            if let Some(choices) = schema[several].as_array() {
+                let fits = |choice: &Value| {
+                    let mut none = Vec::new();
+                    self.check(choice, value, place, &mut none);
+                    none.is_empty()
+                };
+                // GitHub's bodies use `anyOf` for which properties must be there together.
+                let only_required = choices.iter().all(|choice| {
+                    choice.get("properties").is_none() && choice.get("type").is_none() && choice.get("$ref").is_none()
+                });
+                let any = if only_required {
+                    choices.iter().any(|choice| {
+                        choice["required"]
+                            .as_array()
+                            .into_iter()
+                            .flatten()
+                            .all(|name| value.get(name.as_str().unwrap_or_default()).is_some())
+                    })
+                } else {
+                    choices.iter().any(fits)
+                };
+                if !any {
+                    wrong.push(format!("{place}: {value} fits none of {several}"));
+                }
+                if !only_required {
+                    return;
+                }
+            }
+        }
+        let fits = match schema["type"].as_str() {
+            Some("string") => value.is_string(),
+            Some("integer") => value.is_i64() || value.is_u64(),
+            Some("number") => value.is_number(),
+            Some("boolean") => value.is_boolean(),
+            Some("array") => value.is_array(),
+            Some("object") => value.is_object(),
+            _ => true,
+        };
+        if !fits {
+            wrong.push(format!("{place}: {value} is no {}", schema["type"]));
+        }
+        if let Some(choices) = schema["enum"].as_array()
+            && !choices.contains(value)
+        {
+            wrong.push(format!("{place}: {value} is none of {choices:?}"));
+        }
+        if let (Some(most), Some(text)) = (schema["maxLength"].as_u64(), value.as_str())
+            && text.chars().count() as u64 > most
+        {
+            wrong.push(format!("{place}: {value} has more than {most} characters"));
+        }
+        if let Some(items) = value.as_array() {
+            if items.len() < schema["minItems"].as_u64().unwrap_or(0) as usize {
+                wrong.push(format!("{place}: {value} has too few items"));
+            }
+            for item in items {
+                self.check(&schema["items"], item, &format!("{place}[]"), wrong);
+            }
+        }
+        if let (Some(fields), Some(properties)) = (value.as_object(), schema["properties"].as_object()) {
+            for (name, field) in fields {
+                match properties.get(name) {
+                    Some(property) => self.check(property, field, &format!("{place}.{name}"), wrong),
+                    None => wrong.push(format!("{place}.{name} is not described")),
+                }
+            }
+            for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                if !fields.contains_key(name) {
+                    wrong.push(format!("{place}.{name} is missing"));
+                }
+            }
+        }
+    }
+}
+
+/// A server that stands for the API which a description describes.
+pub(crate) struct Described {
+    /// Where it is.
+    pub(crate) url: String,
+    seen: Arc<Seen>,
+}
+
+struct Seen {
+    description: Arc<Description>,
+    /// What each path is prefixed with, as on a server of one's own.
+    prefix: &'static str,
+    wrong: Mutex<Vec<String>>,
+    asked: Mutex<Vec<String>>,
+    /// Statuses to answer the next requests of a method and path with.
+    answers: Mutex<VecDeque<(String, u16)>>,
+}
+
+impl Described {
+    /// Serves on a free port for as long as the runtime of the test lives.
+    pub(crate) async fn serve(description: Arc<Description>, prefix: &'static str) -> Result<Self> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let seen = Arc::new(Seen {
+            description,
+            prefix,
+            wrong: Mutex::default(),
+            asked: Mutex::default(),
+            answers: Mutex::default(),
+        });
+        let router = Router::new().fallback(handle).with_state(seen.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { url, seen })
+    }
+
+    /// Answers the next request that begins so, such as `put /repos/a/b/pulls/1/merge`, with this status and its example.
+    pub(crate) fn answer_next(&self, request: &str, status: u16) {
+        self.seen.answers.lock().unwrap_or_else(PoisonError::into_inner).push_back((request.to_owned(), status));
+    }
+
+    /// What was asked since the last call.
+    ///
+    /// # Errors
+    /// When a request was not as described.
+    pub(crate) fn asked(&self) -> Result<Vec<String>> {
+        let wrong = std::mem::take(&mut *self.seen.wrong.lock().unwrap_or_else(PoisonError::into_inner));
+        ensure!(wrong.is_empty(), "requests that the description does not allow:\n{}", wrong.join("\n"));
+        Ok(std::mem::take(&mut *self.seen.asked.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+async fn handle(State(seen): State<Arc<Seen>>, request: Request<Body>) -> Response {
+    let (head, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default();
+    let method = head.method.as_str().to_ascii_lowercase();
+    let path = head.uri.path().strip_prefix(seen.prefix).unwrap_or("/wrong-prefix").to_owned();
+    let decode = |text: &str| url::form_urlencoded::parse(text.as_bytes()).into_owned().collect::<Vec<_>>();
+    let query = decode(head.uri.query().unwrap_or_default());
+    let body: Option<Value> = if bytes.is_empty() { None } else { serde_json::from_slice(&bytes).ok() };
+    let line = format!("{method} {path}");
+    let status = {
+        let mut answers = seen.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = answers.iter().position(|(request, _)| line.starts_with(request));
+        place.and_then(|place| answers.remove(place)).map(|(_, status)| status)
+    };
+    let (mut wrong, status, answer) = seen.description.judge(&method, &path, &query, body.as_ref(), status);
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !header("authorization").starts_with("Bearer ") {
+        wrong.push(format!("{line} has no bearer token"));
+    }
+    if header("accept") != "application/vnd.github+json" || !header("user-agent").starts_with("plumb/") {
+        wrong.push(format!("{line} lacks the headers that GitHub asks for"));
+    }
+    seen.wrong.lock().unwrap_or_else(PoisonError::into_inner).extend(wrong);
+    seen.asked.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let text = if answer.is_null() { String::new() } else { answer.to_string() };
+    (status, [("content-type", "application/json")], text).into_response()
+}
