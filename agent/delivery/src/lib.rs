@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file, a cluster or a repository: what is known comes in, what is to be done goes out.
 
 pub mod cel;
+pub mod difference;
 mod digest;
 mod field_path;
 mod field_rules;
@@ -41,4 +42,5 @@ pub use waves::{Stage, Wave, kept_when_removed, stage};
 pub mod health;
 pub mod pin;
 pub mod promotion;
+pub mod pull_request;
 pub mod trailers;

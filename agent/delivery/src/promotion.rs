@@ -23,7 +23,7 @@ pub use gates::{Gate, GateVerdict};
 pub use window::Window;
 
 /// A first-parent commit of the tracked branch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Commit {
     /// Its full id.
     pub id: String,
@@ -31,6 +31,11 @@ pub struct Commit {
     pub message: String,
     /// The environments whose pin file differs between this commit and its first parent.
     pub pins: BTreeSet<String>,
+    /// Of these environments, the requests that their pins name since this commit and did not before: a promotion, also when its message
+    /// says so no longer, as after the merge of a pull request.
+    pub answers: BTreeMap<String, String>,
+    /// The environments to which the labels of a pull request ask to promote, when the commit is its merge.
+    pub labels: BTreeSet<String>,
 }
 
 /// What is known of an environment.

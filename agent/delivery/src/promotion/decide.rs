@@ -34,12 +34,14 @@ pub fn decide<H: History>(input: &Input<'_>, history: &H) -> Result<Decisions, H
 struct Log {
     requests: Vec<(usize, PromotionRequest)>,
     results: Vec<(usize, PromotionResult)>,
+    /// Environments whose pin names a request since a commit.
+    answers: Vec<(usize, String, String)>,
     unreadable: Vec<Unreadable>,
 }
 
 impl Log {
     fn read(commits: &[Commit]) -> Self {
-        let mut log = Self { requests: Vec::new(), results: Vec::new(), unreadable: Vec::new() };
+        let mut log = Self { requests: Vec::new(), results: Vec::new(), answers: Vec::new(), unreadable: Vec::new() };
         for (index, commit) in commits.iter().enumerate() {
             let read = trailers::requests(&commit.id, &commit.message).and_then(|requests| {
                 log.requests.extend(requests.into_iter().map(|request| (index, request)));
@@ -49,8 +51,21 @@ impl Log {
                 Ok(result) => log.results.extend(result.map(|result| (index, result))),
                 Err(why) => log.unreadable.push(Unreadable { commit: commit.id.clone(), why }),
             }
+            log.answers.extend(commit.answers.iter().map(|(name, request)| (index, name.clone(), request.clone())));
+            log.read_labels(index, commit);
         }
         log
+    }
+
+    /// What the labels of a merged pull request ask for, besides the trailers of its merge.
+    fn read_labels(&mut self, index: usize, commit: &Commit) {
+        for environment in &commit.labels {
+            let known = |(at, request): &(usize, PromotionRequest)| *at == index && request.environment == *environment;
+            if !self.requests.iter().any(known) {
+                let (environment, commit) = (environment.clone(), commit.id.clone());
+                self.requests.push((index, PromotionRequest { environment, revision: None, commit }));
+            }
+        }
     }
 
     /// The promotion commit that followed a request.
@@ -58,13 +73,19 @@ impl Log {
         let named = |result: &PromotionResult| {
             result.to == request.environment && result.request.as_deref() == Some(request.commit.as_str())
         };
-        self.results.iter().find(|(at, result)| *at > index && named(result)).map(|(at, _)| *at)
+        let said = self.results.iter().find(|(at, result)| *at > index && named(result)).map(|(at, _)| *at);
+        let pinned = |(at, name, asked): &&(usize, String, String)| {
+            *at > index && *name == request.environment && *asked == request.commit
+        };
+        said.or_else(|| self.answers.iter().find(pinned).map(|(at, ..)| *at))
     }
 
-    /// The last commit that moved the pin of `environment` without being the result of a request: somebody's own hand,
-    /// a revert, or the merge of a pull request.
+    /// The last commit that moved the pin of `environment` without being the result of a request: somebody's own hand, or a revert.
     fn moved_by_hand(&self, environment: &str, commits: &[Commit]) -> Option<usize> {
-        let asked = |index| self.results.iter().any(|(at, result)| *at == index && answers(result, environment));
+        let asked = |index: usize| {
+            commits[index].answers.contains_key(environment)
+                || self.results.iter().any(|(at, result)| *at == index && answers(result, environment))
+        };
         (0..commits.len()).rev().find(|index| commits[*index].pins.contains(environment) && !asked(*index))
     }
 }

@@ -103,7 +103,7 @@ impl World {
         let parent = self.commits.last().map(|commit| self.manifests[&commit.id]);
         let manifests = parent.filter(|_| no_op).unwrap_or_else(|| Digest::of(&number.to_le_bytes()));
         self.manifests.insert(id.clone(), manifests);
-        self.commits.push(Commit { id, message, pins });
+        self.commits.push(Commit { id, message, pins, ..Commit::default() });
         // Renders are cached: what any revision renders to is known everywhere.
         for environment in &mut self.environments {
             environment.state.digests = self.manifests.clone();

@@ -68,7 +68,27 @@ impl Scene {
 
     fn commit(mut self, name: &str, trailers: &str) -> Self {
         let message = format!("{name}\n\n{trailers}\n");
-        self.commits.push(Commit { id: id(name), message, pins: BTreeSet::new() });
+        self.commits.push(Commit { id: id(name), message, ..Commit::default() });
+        self
+    }
+
+    /// The merge of a pull request that moved the pin of staging, in a forge that lost the trailers.
+    fn merge(mut self, name: &str, request: &str) -> Self {
+        let staging = || "staging".to_owned();
+        self.commits.push(Commit {
+            id: id(name),
+            message: format!("Merge pull request #1 from acme/{name}\n"),
+            pins: BTreeSet::from([staging()]),
+            answers: BTreeMap::from([(staging(), id(request))]),
+            ..Commit::default()
+        });
+        self
+    }
+
+    /// The merge of a pull request that was labelled `promote/staging`.
+    fn labelled(mut self, name: &str, trailers: &str) -> Self {
+        self = self.commit(name, trailers);
+        self.commits.last_mut().unwrap().labels.insert("staging".to_owned());
         self
     }
 
@@ -136,6 +156,7 @@ impl Scene {
                 id: id(&format!("{name}{number}")),
                 message: trailers::message(&decision.result().unwrap()),
                 pins: BTreeSet::from([decision.environment.clone()]),
+                ..Commit::default()
             });
         }
         self
@@ -492,4 +513,31 @@ fn how_far_back_to_read() {
     assert_eq!(window(&scene), ["b", "a", "c3", "c2"], "back to the request of the last results");
     let scene = scene.by_hand("c5", "prod", "c1").by_hand("c6", "staging", "c1").commit("c7", "Promote-To: prod");
     assert_eq!(window(&scene), ["c7", "c6", "c5"], "a pin moved by hand settles its environment");
+}
+
+#[test]
+fn a_merged_pull_request_answers_the_request_that_its_pin_names() {
+    // The second request was pushed before the pull request of the first one was merged, and is no less for that.
+    Scene::new()
+        .commit("c1", "Promote-To: staging")
+        .commit("c2", "Promote-To: staging")
+        .merge("d1", "c1")
+        .pin("staging", "c1")
+        .healthy("dev", "c1", 0)
+        .healthy("dev", "c2", 10)
+        .check(expect![[r#"
+            staging to c2, asked by c2: promote
+            staging to ?, asked by c1: done by d1
+        "#]]);
+}
+
+#[test]
+fn a_label_asks_as_a_trailer_does() {
+    Scene::new().labelled("c1", "").healthy("dev", "c1", 0).check(expect![[r#"
+        staging to c1, asked by c1: promote
+    "#]]);
+    Scene::new().labelled("c1", "Promote-To: staging\nPromote-To: prod").check(expect![[r#"
+        staging to c1, asked by c1: wait at upstream/dev: dev runs nothing yet
+        prod to c1, asked by c1: wait at upstream/staging: staging runs nothing yet
+    "#]]);
 }

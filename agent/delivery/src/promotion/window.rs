@@ -37,8 +37,14 @@ impl Window {
         self.open.retain(|_, request| request.as_deref() != Some(commit.id.as_str()));
         let result = trailers::result(&commit.message).ok().flatten();
         for name in &commit.pins {
-            if !result.as_ref().is_some_and(|result| answers(result, name)) {
+            let answered = result.as_ref().is_some_and(|result| answers(result, name));
+            if !answered && !commit.answers.contains_key(name) {
                 self.open.remove(name);
+            }
+        }
+        for (name, request) in &commit.answers {
+            if let Some(seen @ None) = self.open.get_mut(name) {
+                *seen = Some(request.clone());
             }
         }
         if let Some(result) = result
