@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod cluster;
+pub mod forge_stage;
 pub mod git_server;
 pub mod observer;
 pub mod proxy;

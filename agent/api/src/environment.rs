@@ -117,12 +117,71 @@ pub struct EnvironmentSpec {
 
 /// Where an environment's revisions come from.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
 pub struct Promotion {
     /// Environments of the same namespace and Repository that must be healthy at a revision before it may come here.
     #[serde(default)]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub from: Vec<String>,
+    /// How the pin moves: with `Commit`, Plumb pushes a commit to the branch; with `PullRequest`, it opens a pull request on the forge of the
+    /// Repository, whose merge is the promotion.
+    #[serde(default)]
+    pub mode: PromotionMode,
+    /// How pull requests are dealt with, in the mode `PullRequest`.
+    #[serde(default)]
+    pub pull_request: PullRequestPolicy,
+}
+
+/// How the pin moves.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum PromotionMode {
+    /// With a commit that Plumb pushes to the branch, once all gates are open.
+    #[default]
+    Commit,
+    /// With a pull request, opened when the promotion is asked for, that shows the gates and the difference.
+    PullRequest,
+}
+
+/// How pull requests are dealt with.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+pub struct PullRequestPolicy {
+    /// Which revision the pull request is for, when several were asked for.
+    #[serde(default)]
+    pub supersede: Supersede,
+    /// Whether Plumb merges once all gates are open. Without it, people do.
+    #[serde(default)]
+    pub automerge: bool,
+    /// How Plumb merges. However people merge, the pin is the same.
+    #[serde(default)]
+    pub method: MergeMethod,
+    /// Who is asked for a review, by the name on the forge: `ada`, or `acme/platform` for a team. Bitbucket wants account ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub reviewers: Vec<String>,
+}
+
+/// Which of several requested revisions a pull request is for.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Supersede {
+    /// The newest: one that is asked for later takes its place.
+    #[default]
+    Latest,
+    /// Each, the oldest first: the next one comes when the pull request is merged.
+    Queue,
+}
+
+/// How a pull request is merged.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum MergeMethod {
+    /// A commit with two parents.
+    #[default]
+    Merge,
+    /// One commit on the branch.
+    Squash,
+    /// The promotion commit itself, on top of the branch. GitLab and Bitbucket only fast-forward.
+    Rebase,
 }
 
 /// What happens to objects that left the overlay.

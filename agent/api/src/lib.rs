@@ -15,12 +15,13 @@ mod transformation;
 pub use condition::{Reason, condition_type, keep_transition_times, set_condition};
 pub use environment::{
     DeletionPolicy, Drift, DriftPolicy, DriftRecord, DriftRule, Environment, EnvironmentSpec, EnvironmentStatus,
-    ObjectCounts, Promotion, PromotionRecord, Prune, RevisionRecord,
+    MergeMethod, ObjectCounts, Promotion, PromotionMode, PromotionRecord, Prune, PullRequestPolicy, RevisionRecord,
+    Supersede,
 };
 pub use health_check::{Dependency, HealthCheck};
 pub use hook::{HookRecord, HookRun, HookState};
 pub use reference::NameReference;
-pub use repository::{Author, Repository, RepositorySpec, RepositoryStatus, Webhook};
+pub use repository::{Author, Forge, ForgeType, Preview, Repository, RepositorySpec, RepositoryStatus, Webhook};
 pub use transformation::{CommonMetadata, Image, Substitute, VariableSource, VariableSourceKind};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;

@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema, core::Duration};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::NameReference;
@@ -63,6 +64,11 @@ pub struct RepositorySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
 
+    /// The forge that the repository is on. With it, promotions may be pull requests, labels of merged pull requests ask for promotions, and
+    /// every open pull request shows what it would change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forge: Option<Forge>,
+
     /// Who signs the commits that Plumb makes, such as promotion commits.
     #[serde(default)]
     pub author: Author,
@@ -74,6 +80,55 @@ pub struct RepositorySpec {
 pub struct Webhook {
     /// A Secret whose key `token` is the shared secret of the webhook.
     pub secret_ref: NameReference,
+}
+
+/// A forge: where its API is, and who asks.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Forge {
+    /// Which forge it is, where the host of the repository does not tell: `github.com`, `gitlab.com`, `bitbucket.org`, `codeberg.org` and names
+    /// such as `gitlab.example.com` do.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub type_: Option<ForgeType>,
+    /// The root of its web pages, where that is not the host of the repository, such as `https://code.example.com`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^https?://[^@]+$')").message("must begin with https:// or http:// and hold no credentials")
+    )]
+    pub url: Option<String>,
+    /// A Secret with `token`, with `username` and `password` (Bitbucket), or with `githubAppID`, `githubAppInstallationID` (optional) and
+    /// `githubAppPrivateKey`. Without it, the `username` and `password` of the Repository's own `secretRef` are used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<NameReference>,
+    /// Which pull requests get a comment that shows what they would change.
+    #[serde(default)]
+    pub preview: Preview,
+}
+
+/// Which pull requests get a comment that shows what they would change. Their objects go through a server-side dry run.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Preview {
+    /// None.
+    Off,
+    /// Those from branches of the repository itself, which only people who may push can make.
+    #[default]
+    Branches,
+    /// Those from forks as well, which anybody may open.
+    All,
+}
+
+/// A kind of forge.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForgeType {
+    /// GitHub, in the cloud and GitHub Enterprise Server.
+    GitHub,
+    /// GitLab.
+    GitLab,
+    /// Gitea and Forgejo.
+    Gitea,
+    /// Bitbucket Cloud.
+    Bitbucket,
 }
 
 /// Author and committer of a commit.

@@ -20,8 +20,8 @@ pub struct Fetched {
 }
 
 /// What the server has.
-struct Listing {
-    head: Oid,
+pub(crate) struct Listing {
+    pub(crate) head: Oid,
     tags: Vec<(String, Oid)>,
 }
 
@@ -49,7 +49,7 @@ impl Repository {
     }
 }
 
-fn download(
+pub(crate) fn download(
     handle: &git2::Repository,
     call: &Call,
     branch: &str,

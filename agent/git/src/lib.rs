@@ -7,6 +7,7 @@
 //! What this crate does not know: Kubernetes, environments, pins and trailers.
 
 mod address;
+mod branch;
 mod commit;
 mod credentials;
 mod error;

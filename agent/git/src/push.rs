@@ -37,7 +37,7 @@ impl Repository {
         let reference = format!("refs/heads/{branch}");
         let commit = self.inner.with(|handle| commit(handle, parent, changes, message, author))?;
         let (expected, name) = (parent.oid()?, branch.to_owned());
-        self.inner.call(move |handle, call| push(handle, call, &name, &reference, expected, commit))?;
+        self.inner.call(move |handle, call| push(handle, call, &name, &reference, expected, commit, false))?;
         let tracking = self.inner.tracking(branch);
         self.inner.with(|handle| {
             handle.reference(&tracking, commit, true, "plumb: push")?;
@@ -46,7 +46,7 @@ impl Repository {
     }
 }
 
-fn commit(
+pub(crate) fn commit(
     handle: &git2::Repository,
     parent: &CommitId,
     changes: &[FileChange],
@@ -93,13 +93,15 @@ fn check_path(path: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn push(
+/// Moves a branch that is at `expected` (zero when there is none yet) to `commit`; `over` lets go of what the branch has and the commit hasn't.
+pub(crate) fn push(
     handle: &git2::Repository,
     call: &Call,
     branch: &str,
     reference: &str,
     expected: Oid,
     commit: Oid,
+    over: bool,
 ) -> Result<(), Error> {
     let rejected = |message: String| Error::Rejected { branch: branch.to_owned(), message };
     let mut callbacks = call.callbacks(handle);
@@ -127,7 +129,8 @@ fn push(
     options.remote_callbacks(callbacks).proxy_options(Call::proxy()).packbuilder_parallelism(1);
     let mut remote = handle.remote_anonymous(call.url()).map_err(|error| call.explain(&error))?;
     // The commit has no local branch, so it is pushed by its id.
-    let result = remote.push(&[format!("{commit}:{reference}")], Some(&mut options));
+    let force = if over { "+" } else { "" };
+    let result = remote.push(&[format!("{force}{commit}:{reference}")], Some(&mut options));
     result.map_err(|error| match error.code() {
         ErrorCode::NotFastForward if call.failure().borrow().is_none() => rejected(call.clean(error.message())),
         _ => match call.explain(&error) {

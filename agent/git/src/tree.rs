@@ -39,6 +39,10 @@ impl Repository {
 }
 
 impl Tree {
+    pub(crate) fn new(inner: Arc<Inner>, root: Oid) -> Self {
+        Self { inner, root }
+    }
+
     /// The id of the tree object: equal trees have equal files.
     #[must_use]
     pub fn id(&self) -> String {

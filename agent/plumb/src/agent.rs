@@ -3,6 +3,7 @@
 mod board;
 mod credentials;
 mod environment;
+mod forge;
 mod hooks;
 mod metrics;
 mod promotion;

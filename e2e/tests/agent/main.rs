@@ -9,6 +9,7 @@ mod health;
 mod hooks;
 mod promotion;
 mod prune;
+mod pull_requests;
 mod refused;
 mod restart;
 mod rules;

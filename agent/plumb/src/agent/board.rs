@@ -14,6 +14,7 @@ use plumb_git::CommitId;
 use tokio::sync::{Notify, watch};
 
 use super::environment::Inputs;
+use super::forge::Exchange;
 
 /// Namespace and name of a custom resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,15 +87,16 @@ pub(crate) struct Board {
     shown: watch::Sender<u64>,
 }
 
-/// How one repository is spoken of: its head, and the wish that it be fetched.
+/// How one repository is spoken of: its head, the wish that it be fetched, and its pull requests.
 struct Line {
     head: watch::Sender<Tracked>,
     fetch: Arc<Notify>,
+    exchange: Arc<Exchange>,
 }
 
 impl Default for Line {
     fn default() -> Self {
-        Self { head: watch::Sender::new(Tracked::Unknown), fetch: Arc::default() }
+        Self { head: watch::Sender::new(Tracked::Unknown), fetch: Arc::default(), exchange: Arc::default() }
     }
 }
 
@@ -112,6 +114,11 @@ impl Board {
     /// Where the wish that a repository be fetched is heard.
     pub(crate) fn fetch_wish(&self, repository: &Key) -> Arc<Notify> {
         self.line(repository, |line| line.fetch.clone())
+    }
+
+    /// Where a repository's promotions and its forge meet.
+    pub(crate) fn exchange(&self, repository: &Key) -> Arc<Exchange> {
+        self.line(repository, |line| line.exchange.clone())
     }
 
     fn line<T>(&self, repository: &Key, read: impl FnOnce(&Line) -> T) -> T {

@@ -1,5 +1,7 @@
 //! Answers promotion requests of one repository: reads what the branch asks for, decides, and pushes promotion commits.
 
+mod proposals;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -44,6 +46,7 @@ impl Memory {
 struct Log {
     head: CommitId,
     paths: BTreeMap<String, String>,
+    labelled: BTreeMap<String, BTreeSet<String>>,
     commits: Arc<Vec<promotion::Commit>>,
 }
 
@@ -79,13 +82,27 @@ pub(crate) async fn answer(
         return Answer::Nothing(None);
     }
     let (memory_, git_, head_, cx_) = (memory.clone(), git.clone(), head.clone(), cx.clone());
+    let exchange = cx.board.exchange(key);
+    let labelled = exchange.labelled.borrow().clone();
+    let declined = exchange.declined.borrow().clone();
     let decided = tokio::task::spawn_blocking(move || {
-        let facts = Facts { git: &git_, head: &head_, memory: &memory_, cx: &cx_ };
-        facts.decide(&environments)
+        let facts =
+            Facts { git: &git_, head: &head_, memory: &memory_, cx: &cx_, labelled: &labelled, declined: &declined };
+        facts.decide(&environments).and_then(|decisions| {
+            let proposals = facts.proposals(&environments, &decisions)?;
+            Ok((decisions, proposals))
+        })
     })
     .await;
     let decisions = match decided {
-        Ok(Ok(decisions)) => decisions,
+        Ok(Ok((decisions, proposals))) => {
+            exchange.proposals.send_if_modified(|current| {
+                let changed = current.as_ref() != Some(&proposals);
+                *current = Some(proposals);
+                changed
+            });
+            decisions
+        }
         Ok(Err(error)) => {
             tracing::warn!(repository = %key, %error, "promotion requests could not be read");
             return Answer::Nothing(None);
@@ -98,7 +115,11 @@ pub(crate) async fn answer(
     tell(cx, memory, key, repository, &decisions).await;
     let now = Timestamp::now();
     memory.failed().retain(|_, time| now.duration_since(*time) < AFTER_FAILURE);
-    for decision in decisions.promotions() {
+    let by_pull_request = |decision: &&Decision| {
+        let owner = Key { namespace: key.namespace.clone(), name: decision.environment.clone() };
+        cx.board.environment(&owner).is_some_and(|environment| proposals::by_pull_request(&environment))
+    };
+    for decision in decisions.promotions().filter(|decision| !by_pull_request(decision)) {
         let attempt = (head.to_string(), decision.request.clone(), decision.environment.clone());
         if memory.failed().contains_key(&attempt) {
             continue;
@@ -176,10 +197,16 @@ async fn tell(cx: &Context, memory: &Memory, key: &Key, repository: &Repository,
         }
     }
     let mut strays = Vec::new();
+    let proposals = cx.board.exchange(key).open.borrow().clone();
     for decision in &decisions.requests {
         let (state, message) = match &decision.verdict {
             Verdict::Wait { gate, why, .. } => ("Waiting", format!("{gate}: {why}")),
             Verdict::Refused { why } => ("Refused", why.clone()),
+            // Elsewhere it is carried out at once.
+            Verdict::Promote => match proposals.get(&decision.environment) {
+                Some(open) => ("Waiting", format!("{}: {}", open.url, open.waits_for)),
+                None => continue,
+            },
             _ => continue,
         };
         let owner = Key { namespace: key.namespace.clone(), name: decision.environment.clone() };
@@ -226,6 +253,10 @@ struct Facts<'a> {
     head: &'a CommitId,
     memory: &'a Memory,
     cx: &'a Context,
+    /// What labels of merged pull requests ask for, by commit.
+    labelled: &'a BTreeMap<String, BTreeSet<String>>,
+    /// Environments and requests whose pull request somebody closed.
+    declined: &'a BTreeSet<(String, String)>,
 }
 
 impl History for Facts<'_> {
@@ -254,12 +285,18 @@ impl History for Facts<'_> {
 }
 
 impl Facts<'_> {
+    /// The commits and environments that a decision depends on.
+    fn known(
+        &self,
+        environments: &[Arc<Environment>],
+    ) -> Result<(Arc<Vec<promotion::Commit>>, Vec<promotion::Environment>), GitError> {
+        let known: Vec<_> =
+            environments.iter().map(|environment| self.environment(environment)).collect::<Result<_, _>>()?;
+        Ok((self.commits(environments, &known)?, known))
+    }
+
     fn decide(&self, environments: &[Arc<Environment>]) -> Result<Decisions, GitError> {
-        let mut known = Vec::new();
-        for environment in environments {
-            known.push(self.environment(environment)?);
-        }
-        let commits = self.commits(environments, &known)?;
+        let (commits, mut known) = self.known(environments)?;
         let input = |known: &[promotion::Environment]| {
             let input = Input { commits: &commits, environments: known, default_from: &[], now: Timestamp::now() };
             promotion::decide(&input, self)
@@ -348,6 +385,7 @@ impl Facts<'_> {
         if let Some(log) = self.memory.log.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
             && log.head == *self.head
             && log.paths == paths
+            && log.labelled == *self.labelled
         {
             return Ok(log.commits.clone());
         }
@@ -363,7 +401,7 @@ impl Facts<'_> {
         }
         commits.reverse();
         let commits = Arc::new(commits);
-        let log = Log { head: self.head.clone(), paths, commits: commits.clone() };
+        let log = Log { head: self.head.clone(), paths, labelled: self.labelled.clone(), commits: commits.clone() };
         *self.memory.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(log);
         Ok(commits)
     }
@@ -376,15 +414,25 @@ impl Facts<'_> {
     ) -> Result<promotion::Commit, GitError> {
         let tree = self.git.tree(&commit.id)?;
         let parent = commit.parents.first().map(|parent| self.git.tree(parent)).transpose()?;
-        let mut pins = BTreeSet::new();
+        let (mut pins, mut answers) = (BTreeSet::new(), BTreeMap::new());
         for (name, path) in paths {
             let here = blob(&tree, path);
             let before = parent.as_ref().and_then(|parent| blob(parent, path));
             if here != before {
                 pins.insert(name.clone());
+                let request = |tree: &plumb_git::Tree| pin::parse(&tree.read(path).ok()??, path).ok()?.requested_by;
+                // Whoever changes a pin by hand leaves the request that it names.
+                if let Some(request_here) = request(&tree)
+                    && parent.as_ref().and_then(request).as_ref() != Some(&request_here)
+                {
+                    answers.insert(name.clone(), request_here);
+                }
             }
         }
-        Ok(promotion::Commit { id: commit.id.to_string(), message: commit.message.clone(), pins })
+        let id = commit.id.to_string();
+        let labels = self.labelled.iter().find(|(labelled, _)| plumb_forge::same_commit(labelled, &id));
+        let labels = labels.map(|(_, environments)| environments.clone()).unwrap_or_default();
+        Ok(promotion::Commit { id, message: commit.message.clone(), pins, answers, labels })
     }
 
     /// The digest of an environment's manifests at a revision; `None` when they can't be rendered.

@@ -13,7 +13,7 @@ use plumb_cluster::{ResourceEvent, watch_resources};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, board::Key, environment, repository};
+use super::{Context, board::Key, environment, forge, repository};
 
 /// All resources of one kind, as the API server last told.
 pub(crate) struct Catalog<K> {
@@ -55,7 +55,12 @@ pub(crate) async fn run(cx: Context, namespace: Option<String>, leads: watch::Re
         cx.repositories.clone(),
         leads.clone(),
         stop.clone(),
-        |cx, key, spec, stop| tokio::spawn(repository::run(cx, key, spec, stop)),
+        |cx, key, spec, stop| {
+            let forge = forge::run(cx.clone(), key.clone(), spec.clone(), stop.clone());
+            tokio::spawn(async move {
+                tokio::join!(repository::run(cx, key, spec, stop), forge);
+            })
+        },
     );
     let environments = supervise(
         cx.clone(),

@@ -100,6 +100,7 @@ impl plumb_web::Agent for Agent {
         let key = self.key(namespace, repository);
         if *self.leads.borrow() {
             self.context.board.fetch_wish(&key).notify_one();
+            self.context.board.exchange(&key).happened.notify_one();
             return;
         }
         // The agent that leads sees the annotation in its watch.
