@@ -52,6 +52,10 @@ pub enum Reason {
     SpecInvalid,
     /// A hook failed, or took too long.
     HookFailed,
+    /// The cluster that the environment is for can't be reached.
+    ClusterUnreachable,
+    /// The kubeconfig of the environment can't be used.
+    KubeConfigInvalid,
     /// More objects would be deleted than the environment allows.
     PruneLimited,
     /// The environment is being deleted.
@@ -60,6 +64,8 @@ pub enum Reason {
     Suspended,
     /// An object differs from what git says.
     DriftDetected,
+    /// Somebody changes an object again and again, and it is put back at growing pauses.
+    RepairsPaused,
     /// No object differs from what git says.
     NoDrift,
 }
@@ -83,10 +89,13 @@ impl Reason {
             Self::ReferenceInvalid => "ReferenceInvalid",
             Self::SpecInvalid => "SpecInvalid",
             Self::HookFailed => "HookFailed",
+            Self::ClusterUnreachable => "ClusterUnreachable",
+            Self::KubeConfigInvalid => "KubeConfigInvalid",
             Self::PruneLimited => "PruneLimited",
             Self::Deleting => "Deleting",
             Self::Suspended => "Suspended",
             Self::DriftDetected => "DriftDetected",
+            Self::RepairsPaused => "RepairsPaused",
             Self::NoDrift => "NoDrift",
         }
     }

@@ -1,5 +1,7 @@
 //! `Environment`: one overlay of one Repository, kept true on this cluster.
 
+use std::fmt;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema, core::Duration};
 use schemars::JsonSchema;
@@ -45,6 +47,11 @@ pub struct EnvironmentSpec {
         validation = Rule::new("!self.split('/').exists(part, part == '..')").message("must not leave the repository: '..' is not allowed")
     )]
     pub path: String,
+
+    /// The cluster that the environment is kept true on, by a kubeconfig in a Secret of the same namespace; without it, the one that the
+    /// agent runs in. The Environment itself, its inventory and its events stay here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kube_config: Option<KubeConfig>,
 
     /// Without it, the environment follows the head of the branch. With it, the environment runs the revision that its pin
     /// (`promoted.yaml` beside the overlay's `kustomization.yaml`) names, and promotions move the pin.
@@ -96,6 +103,11 @@ pub struct EnvironmentSpec {
     #[serde(default)]
     pub atomic: bool,
 
+    /// Whether an object is deleted and created anew when a field that can't be changed must change. The annotation
+    /// `plumb.dev/force: enabled` says so of one object.
+    #[serde(default)]
+    pub force: bool,
+
     /// What becomes of the objects when the Environment itself is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
@@ -113,6 +125,26 @@ pub struct EnvironmentSpec {
     #[serde(default = "thirty_seconds")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("must be at least 1s"))]
     pub retry_interval: Duration,
+}
+
+/// A kubeconfig in a Secret.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct KubeConfig {
+    /// The Secret. A kubeconfig that runs programs, uses an auth provider or names files is refused.
+    pub secret_ref: SecretEntry,
+}
+
+/// An entry of a Secret.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct SecretEntry {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key in its data.
+    #[serde(default = "value_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
 }
 
 /// Where an environment's revisions come from.
@@ -218,11 +250,18 @@ pub enum DeletionPolicy {
 }
 
 /// What happens when somebody else changes an object of the environment.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct Drift {
     /// `Repair` takes the fields back, `Alert` only reports, `Ignore` does neither.
     #[serde(default)]
     pub policy: DriftPolicy,
+    /// How often objects of kinds that can't be watched are looked at, as a Go duration.
+    #[serde(default = "one_minute")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("must be at least 1s"))]
+    pub interval: Duration,
+    /// Who gets a field of a manifest that another manager owns already, as when an object is applied for the first time that others made.
+    #[serde(default)]
+    pub conflicts: ConflictPolicy,
     /// Other policies for some objects, or for some of their fields; the first that fits counts. What a horizontal autoscaler scales is
     /// left to it without a rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -231,8 +270,16 @@ pub struct Drift {
     pub rules: Vec<DriftRule>,
 }
 
+impl Default for Drift {
+    fn default() -> Self {
+        let (policy, conflicts) = (DriftPolicy::default(), ConflictPolicy::default());
+        Self { policy, interval: one_minute(), conflicts, rules: Vec::new() }
+    }
+}
+
 /// A policy for some objects, or for some of their fields. What is left out fits everything.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[x_kube(validation = Rule::new("has(self.policy) || has(self.conflict) || has(self.sensitive)").message("a rule says something: policy, conflict or sensitive"))]
 pub struct DriftRule {
     /// Kind, or kind and group as in `Deployment.apps`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -252,8 +299,16 @@ pub struct DriftRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub manager: Option<String>,
-    /// What happens then.
-    pub policy: DriftPolicy,
+    /// What happens then; without it, the next rule that fits says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<DriftPolicy>,
+    /// Who gets a field that another manager owned before us; without it, the next rule that fits says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<ConflictPolicy>,
+    /// Whether the values of these fields are secret: a drift then says that they differ, and not from what to what. Those of a Secret
+    /// always are.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sensitive: bool,
 }
 
 /// What happens when somebody else changes an object of the environment.
@@ -266,6 +321,16 @@ pub enum DriftPolicy {
     Alert,
     /// Leave the object alone and say nothing.
     Ignore,
+}
+
+/// Who gets a field of a manifest that another manager owns already.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ConflictPolicy {
+    /// The manifest: the field is taken over, and an event tells from whom.
+    #[default]
+    TakeOver,
+    /// The other manager: the field is left out of what is applied, and an event tells to whom it is left.
+    Yield,
 }
 
 /// What runs in the environment, and how it fares.
@@ -359,10 +424,60 @@ pub struct DriftRecord {
     /// The field manager that wrote them, as far as the API server tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writer: Option<String>,
+    /// What each field should be and was, and who wrote it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub values: Vec<DriftedValue>,
     /// When it was seen.
     pub time: Time,
     /// Whether the object was put back.
     pub repaired: bool,
+}
+
+/// What one field of a drift should be and was, and who wrote it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+pub struct DriftedValue {
+    /// Path of the field.
+    pub field: String,
+    /// What git says, as JSON that is cut to a sane length; `<hidden>` when it is secret.
+    pub expected: String,
+    /// What the object said; `<absent>` when it had no such field, `<hidden>` when it differed and is secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+    /// Field manager that wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<String>,
+    /// `Apply` or `Update`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// Subresource through which it was written, such as `scale`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subresource: Option<String>,
+    /// When the manager last wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+}
+
+/// For people: what differed, and who wrote it.
+impl fmt::Display for DriftRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.object)?;
+        if self.values.is_empty() {
+            f.write_str(&self.fields.join(", "))?;
+        }
+        for (number, value) in self.values.iter().enumerate() {
+            write!(f, "{}{value}", if number == 0 { "" } else { ", " })?;
+        }
+        self.writer.as_ref().map_or(Ok(()), |writer| write!(f, " by {writer}"))
+    }
+}
+
+/// As in `.spec.replicas 2 -> 7`.
+impl fmt::Display for DriftedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} -> {}", self.field, self.expected, self.found.as_deref().unwrap_or("?"))
+    }
 }
 
 /// A promotion request that is not answered by a promotion yet, or was refused.
@@ -382,13 +497,27 @@ fn yes() -> bool {
     true
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 #[allow(clippy::unnecessary_wraps, reason = "the default of an optional field")]
 fn hundred() -> Option<u32> {
     Some(100)
 }
 
+/// The key that Flux uses, so that its Secrets serve as they are.
+fn value_key() -> String {
+    "value".into()
+}
+
 fn five_minutes() -> Duration {
     std::time::Duration::from_mins(5).into()
+}
+
+fn one_minute() -> Duration {
+    std::time::Duration::from_mins(1).into()
 }
 
 fn thirty_seconds() -> Duration {

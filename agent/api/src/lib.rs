@@ -14,9 +14,9 @@ mod transformation;
 
 pub use condition::{Reason, condition_type, keep_transition_times, set_condition};
 pub use environment::{
-    DeletionPolicy, Drift, DriftPolicy, DriftRecord, DriftRule, Environment, EnvironmentSpec, EnvironmentStatus,
-    MergeMethod, ObjectCounts, Promotion, PromotionMode, PromotionRecord, Prune, PullRequestPolicy, RevisionRecord,
-    Supersede,
+    ConflictPolicy, DeletionPolicy, Drift, DriftPolicy, DriftRecord, DriftRule, DriftedValue, Environment,
+    EnvironmentSpec, EnvironmentStatus, KubeConfig, MergeMethod, ObjectCounts, Promotion, PromotionMode,
+    PromotionRecord, Prune, PullRequestPolicy, RevisionRecord, SecretEntry, Supersede,
 };
 pub use health_check::{Dependency, HealthCheck};
 pub use hook::{HookRecord, HookRun, HookState};

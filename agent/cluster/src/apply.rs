@@ -5,11 +5,17 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable as _};
 use kube::{
     Api,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, PropagationPolicy, ValidationDirective},
+    api::{
+        DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions, PropagationPolicy,
+        ValidationDirective, VersionMatch,
+    },
     core::PartialObjectMeta,
 };
-use plumb_delivery::{Desired, Doomed, FIELD_MANAGER, ObjectId, Observation, Owner, Scope, split_api_version};
-use serde_json::Value;
+use plumb_delivery::{
+    Adoption, DIGEST_ANNOTATION, Desired, Doomed, FIELD_MANAGER, ObjectId, Observation, Owner, Scope, Seen, health,
+    ownership::FieldsEntry, split_api_version,
+};
+use serde_json::{Value, json};
 
 use crate::{
     Class, Cluster, Error, Kind,
@@ -23,13 +29,13 @@ const DEADLINE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub enum Applied {
     /// The object is as it shall be.
-    Done(Observation),
+    Done(Box<Observation>),
     /// It was to be created only, and is there already.
     Present,
 }
 
 impl Cluster {
-    /// Applies an object as the field manager `plumb`, and takes over the fields that others own.
+    /// Applies an object as the field manager `plumb`; with `force`, it takes over the fields that others own.
     ///
     /// Only the metadata of the result is asked for. Fields that the API server does not know are an error, as with `kubectl apply`.
     /// What may go away by itself (429, 5xx, a lost connection) is tried a few times.
@@ -37,23 +43,42 @@ impl Cluster {
     /// An object that is to be created only is looked for first.
     ///
     /// # Errors
-    /// What the API server said.
-    pub async fn apply(&self, desired: &Desired) -> Result<Applied, Error> {
+    /// What the API server said: without `force` also [`Error::Conflict`].
+    pub async fn apply(&self, desired: &Desired, force: bool) -> Result<Applied, Error> {
         let api: Api<DynamicObject> = self.api(desired)?;
         if desired.rules.create_only && bounded(&desired.id, api.get_metadata_opt(&desired.id.name)).await?.is_some() {
             return Ok(Applied::Present);
         }
-        let parameters = parameters();
+        let parameters = PatchParams { force, ..parameters() };
         let attempt = || async {
             let patch = Patch::Apply(&desired.body);
             let request = api.patch_metadata(&desired.id.name, &parameters, &patch);
             let answer: PartialObjectMeta<DynamicObject> = bounded(&desired.id, request).await?;
-            observation(&desired.id.group_kind(), answer.metadata).map(Applied::Done).ok_or_else(|| Error::Malformed {
-                what: desired.id.to_string(),
-                message: "the API server's answer lacks uid or resourceVersion".into(),
-            })
+            observation(&desired.id.group_kind(), answer.metadata).map(|seen| Applied::Done(Box::new(seen))).ok_or_else(
+                || Error::Malformed {
+                    what: desired.id.to_string(),
+                    message: "the API server's answer lacks uid or resourceVersion".into(),
+                },
+            )
         };
         attempt.retry(backoff()).when(|error| error.class() == Class::Transient).await
+    }
+
+    /// Makes what other tools applied to an object ours, and applies it anew, so that what is not in the manifest goes.
+    ///
+    /// The digest goes first: should this end in between, the object does not look as if it were applied.
+    ///
+    /// # Errors
+    /// What the API server said; 409 when the object changed meanwhile.
+    pub async fn adopt(&self, desired: &Desired, seen: &Observation, adoption: &Adoption) -> Result<Applied, Error> {
+        let api: Api<DynamicObject> = self.api(desired)?;
+        let patch = json!({"metadata": {
+            "managedFields": entries(&adoption.entries), "resourceVersion": seen.resource_version.to_string(),
+            "annotations": {DIGEST_ANNOTATION: null},
+        }});
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        bounded(&desired.id, api.patch_metadata(&desired.id.name, &parameters, &Patch::Merge(&patch))).await?;
+        self.apply(desired, true).await
     }
 
     /// Whether the API server would take the object.
@@ -85,6 +110,49 @@ impl Cluster {
         Ok((live.map(value).transpose()?, value(merged)?))
     }
 
+    /// Looks at one object, as a watch would show it, `whole` or as far as its health rules need it; `None` when it is not there, or not `owner`'s.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn look(&self, id: &ObjectId, owner: &Owner, whole: bool) -> Result<Option<Seen>, Error> {
+        let Some(kind) = self.kind(&id.group_kind(), None) else { return Ok(None) };
+        let api: Api<DynamicObject> = self.api_of(&kind, id.namespace.as_deref());
+        let (metadata, object) = if whole || health::needs_status(&id.group, &id.kind) {
+            let Some(found) = bounded(id, api.get_opt(&id.name)).await? else { return Ok(None) };
+            let item = crate::watch::whole(found);
+            (item.metadata, item.object)
+        } else {
+            let Some(found) = bounded(id, api.get_metadata_opt(&id.name)).await? else { return Ok(None) };
+            (found.metadata, None)
+        };
+        if owner_of(&metadata).as_ref() != Some(owner) {
+            return Ok(None);
+        }
+        Ok(observation(&id.group_kind(), metadata).map(|observation| Seen { observation, object }))
+    }
+
+    /// The object as it was at a resource version, also when it has changed since; `None` when there was none of this name.
+    ///
+    /// An API server keeps what was for some minutes. One that does not is asked for the object as it is now.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn object_at(&self, id: &ObjectId, resource_version: u64) -> Result<Option<Value>, Error> {
+        let Some(kind) = self.kind(&id.group_kind(), None) else { return Ok(None) };
+        let api: Api<DynamicObject> = self.api_of(&kind, id.namespace.as_deref());
+        // A list of one name is read as a single object, and only a list can be asked for the past.
+        let past = ListParams::default()
+            .fields(&format!("metadata.name={}", id.name))
+            .at(&resource_version.to_string())
+            .matching(VersionMatch::Exact);
+        let object = match bounded(id, api.list(&past)).await {
+            Ok(list) => list.items.into_iter().next(),
+            Err(_) => bounded(id, api.get_opt(&id.name)).await?,
+        };
+        let value = object.map(serde_json::to_value).transpose();
+        value.map_err(|error| Error::Malformed { what: id.to_string(), message: error.to_string() })
+    }
+
     /// Deletes this very object, if it is still there and still `owner`'s; its dependents are collected in the background.
     ///
     /// The object is looked at first, for another environment may have taken it over, which the watch of this one does not show.
@@ -93,6 +161,10 @@ impl Cluster {
     /// What the API server said. That it is gone already, another one took its name, or another environment took it over, is no error.
     pub async fn delete(&self, doomed: &Doomed, owner: &Owner) -> Result<(), Error> {
         let Some(kind) = self.kind(&doomed.id.group_kind(), None) else {
+            if self.is_unavailable(&doomed.id.group) {
+                let message = "the API behind its group does not answer now, so it can't be deleted".to_owned();
+                return Err(Error::Request { what: doomed.id.to_string(), code: Some(503), message });
+            }
             // Without its kind the object can't exist any more.
             return Ok(());
         };
@@ -140,6 +212,20 @@ impl Cluster {
             _ => Api::all_with(self.client.clone(), &kind.resource),
         }
     }
+}
+
+fn entries(entries: &[FieldsEntry]) -> Vec<Value> {
+    let entry = |entry: &FieldsEntry| {
+        let mut value = json!({
+            "manager": entry.manager, "operation": entry.operation, "apiVersion": entry.api_version, "time": entry.time,
+            "fieldsType": "FieldsV1", "fieldsV1": entry.fields,
+        });
+        if !entry.subresource.is_empty() {
+            value["subresource"] = Value::from(entry.subresource.as_str());
+        }
+        value
+    };
+    entries.iter().map(entry).collect()
 }
 
 fn parameters() -> PatchParams {

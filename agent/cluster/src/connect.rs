@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderValue, header::USER_AGENT};
+use http::header::USER_AGENT;
 use kube::{Client, Config};
 
-use crate::{Error, Watches, fence::Fence, kinds::Kinds};
+use crate::{Error, Watches, fence::Fence, kinds::Kinds, kubeconfig};
 
 /// From this minor version on, lists are streamed by default (KEP-3157).
 const STREAMING_LISTS: u32 = 34;
@@ -29,11 +29,41 @@ impl Cluster {
     /// When there is no configuration, or the API server does not answer.
     pub async fn connect() -> Result<Self, Error> {
         let mut config = Config::infer().await.map_err(|error| Error::Config(error.to_string()))?;
+        config.headers.push((USER_AGENT, kubeconfig::agent()));
+        Self::with(config, Fence::default()).await
+    }
+
+    /// Connects to another cluster with the text of a kubeconfig, which comes from somebody who must not run programs or read files here, and reads which kinds the cluster
+    /// serves. There as well nothing is written while another process leads here.
+    ///
+    /// # Errors
+    /// When something in it is refused, or the API server does not answer.
+    pub async fn remote(&self, kubeconfig: &str) -> Result<Self, Error> {
+        let cluster = Self::with(kubeconfig::read(kubeconfig).await?, self.fence.clone()).await?;
+        cluster.refresh_kinds().await?;
+        Ok(cluster)
+    }
+
+    /// Whether the API server answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn answers(&self) -> Result<(), Error> {
+        let answer = self.client.apiserver_version().await;
+        answer.map(drop).map_err(|error| Error::request("asking the API server for its version", error))
+    }
+
+    /// Whether both are one connection.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.kinds, &other.kinds)
+    }
+
+    async fn with(mut config: Config, fence: Fence) -> Result<Self, Error> {
         config.connect_timeout = Some(Duration::from_secs(10));
-        // The client's own attempts have no end that could be set, and go on for minutes; ours are told apart by what is at stake.
+        // The client's own attempts have no end that could be set, and go on for minutes; ours are told apart by what is at stake. `retry_after` does what the
+        // API server asks for.
         config.default_retry = false;
-        // Audit logs tell the agent by it.
-        config.headers.push((USER_AGENT, HeaderValue::from_static(concat!("plumb/", env!("CARGO_PKG_VERSION")))));
         let client = Client::try_from(config).map_err(|error| Error::Config(error.to_string()))?;
         let version = client
             .apiserver_version()
@@ -41,7 +71,7 @@ impl Cluster {
             .map_err(|error| Error::request("asking the API server for its version", error))?;
         let minor: u32 = version.minor.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
         let watches = Watches::new(client.clone(), minor >= STREAMING_LISTS);
-        let (fence, unfenced) = (Fence::default(), client);
+        let unfenced = client;
         let client = fence.before(&unfenced);
         Ok(Self { kinds: Arc::new(Kinds::new(client.clone())), client, unfenced, fence, watches })
     }

@@ -1,7 +1,7 @@
 //! What can go wrong between us and the API server.
 
 use kube::core::Status;
-use plumb_delivery::ObjectId;
+use plumb_delivery::{Conflict, ObjectId};
 
 use crate::fence::NotLeading;
 
@@ -22,6 +22,9 @@ pub enum Error {
     /// No usable kubeconfig or service account.
     #[error("no cluster to connect to: {0}; set KUBECONFIG, or run in a pod with a service account")]
     Config(String),
+    /// A kubeconfig from a Secret that can't be used.
+    #[error("the kubeconfig can't be used: {0}")]
+    Kubeconfig(String),
     /// The API server refused a request on an object.
     #[error("{id}: {message}")]
     Refused {
@@ -33,6 +36,14 @@ pub enum Error {
         message: String,
         /// Whether it is for a field that can't be changed.
         immutable: bool,
+    },
+    /// Others own fields that an apply would change.
+    #[error("{id}: others own {}", listed(conflicts))]
+    Conflict {
+        /// The object.
+        id: Box<ObjectId>,
+        /// Who owns which field.
+        conflicts: Vec<Conflict>,
     },
     /// A request did not come through.
     #[error("{what}: {message}")]
@@ -62,7 +73,11 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Config(_) | Self::Malformed { .. } | Self::NotLeading => Class::Config,
+            Self::Config(_)
+            | Self::Kubeconfig(_)
+            | Self::Malformed { .. }
+            | Self::Conflict { .. }
+            | Self::NotLeading => Class::Config,
             Self::Refused { code, .. } | Self::Request { code: Some(code), .. } => match code {
                 408 | 409 | 410 | 429 | 500.. => Class::Transient,
                 _ => Class::Config,
@@ -77,7 +92,8 @@ impl Error {
         match self {
             Self::Refused { code, .. } => Some(*code),
             Self::Request { code, .. } => *code,
-            Self::Config(_) | Self::Malformed { .. } | Self::NotLeading => None,
+            Self::Conflict { .. } => Some(409),
+            Self::Config(_) | Self::Kubeconfig(_) | Self::Malformed { .. } | Self::NotLeading => None,
         }
     }
 
@@ -89,6 +105,9 @@ impl Error {
 
     pub(crate) fn on(id: &ObjectId, error: kube::Error) -> Self {
         match error {
+            kube::Error::Api(status) if !conflicts(&status).is_empty() => {
+                Self::Conflict { id: Box::new(id.clone()), conflicts: conflicts(&status) }
+            }
             kube::Error::Api(status) => {
                 let immutable = is_immutable(&status);
                 Self::Refused { id: Box::new(id.clone()), code: status.code, message: message(id, &status), immutable }
@@ -105,6 +124,22 @@ impl Error {
             other => Self::Request { what, code: None, message: chain(&other) },
         }
     }
+}
+
+/// Reads who owns which field, when that is why an apply without force was refused.
+///
+/// The manager stands in the message alone: `conflict with "kubectl" with subresource "scale" using apps/v1`.
+fn conflicts(status: &Status) -> Vec<Conflict> {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let conflicts = causes.filter(|cause| cause.reason == "FieldManagerConflict").map(|cause| Conflict {
+        manager: cause.message.split('"').nth(1).unwrap_or("another manager").to_owned(),
+        field: cause.field.clone(),
+    });
+    conflicts.collect()
+}
+
+fn listed(conflicts: &[Conflict]) -> String {
+    conflicts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The API server has no code for it. These are the words of its validation: of most kinds, of StatefulSets, and of PersistentVolumeClaims.
@@ -136,7 +171,7 @@ fn message(id: &ObjectId, status: &Status) -> String {
 }
 
 /// An error with its causes, for the outermost of the client's errors rarely says what happened.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -152,6 +187,21 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_conflict_names_managers_and_fields() {
+        let id = ObjectId { group: String::new(), kind: "ConfigMap".into(), namespace: None, name: "a".into() };
+        let status: Status = serde_json::from_value(serde_json::json!({
+            "code": 409, "reason": "Conflict", "message": "Apply failed with 2 conflicts",
+            "details": {"causes": [
+                {"reason": "FieldManagerConflict", "message": "conflict with \"kubectl-edit\" using v1", "field": ".data.a"},
+                {"reason": "FieldManagerConflict", "message": "conflict with \"x\" with subresource \"scale\" using v1", "field": ".data.b"},
+            ]},
+        }))
+        .unwrap();
+        let error = Error::on(&id, kube::Error::Api(Box::new(status)));
+        assert_eq!(error.to_string(), "ConfigMap a: others own .data.a of kubectl-edit, .data.b of x");
+    }
 
     #[test]
     fn a_refused_secret_is_not_quoted() {

@@ -14,6 +14,8 @@ use tokio::{
     time::Instant,
 };
 
+use crate::retry_after;
+
 /// How many writes of objects are under way at once.
 const WRITES: usize = 32;
 /// How many statuses and events: they wait rather than the objects that they tell of.
@@ -109,12 +111,12 @@ impl Fence {
             let limit = limit.clone();
             async move {
                 if request.method() == Method::GET {
-                    return inner.send(request).await;
+                    return retry_after::send(&inner, request).await;
                 }
                 let write = async {
                     // Nobody closes it.
                     let _turn = limit.acquire().await;
-                    inner.send(request).await
+                    retry_after::send(&inner, request).await
                 };
                 fence.guard(write).await
             }

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use plumb_delivery::{
     DIGEST_ANNOTATION, Digest, ENVIRONMENT_LABEL, GroupKind, NAMESPACE_LABEL, ObjectId, Observation, Owner,
-    ownership::FieldsEntry, rules,
+    YIELDED_ANNOTATION, ownership::FieldsEntry, pointers, rules,
 };
 
 /// The Environment that an object's labels name.
@@ -15,6 +15,7 @@ pub(crate) fn owner(metadata: &ObjectMeta) -> Option<Owner> {
 /// Reads an observation; `None` when the object lacks what every object of an API server has.
 pub(crate) fn observation(kind: &GroupKind, metadata: ObjectMeta) -> Option<Observation> {
     let applied = annotation(&metadata, DIGEST_ANNOTATION).and_then(Digest::from_hex);
+    let yielded = annotation(&metadata, YIELDED_ANNOTATION).map(pointers).unwrap_or_default();
     let prune = annotation(&metadata, rules::PRUNE_ANNOTATION).and_then(rules::prune);
     Some(Observation {
         id: ObjectId {
@@ -28,6 +29,7 @@ pub(crate) fn observation(kind: &GroupKind, metadata: ObjectMeta) -> Option<Obse
         terminating: metadata.deletion_timestamp.is_some(),
         applied,
         prune,
+        yielded,
         entries: metadata.managed_fields.unwrap_or_default().into_iter().map(fields_entry).collect(),
     })
 }
@@ -40,6 +42,7 @@ fn fields_entry(entry: ManagedFieldsEntry) -> FieldsEntry {
     FieldsEntry {
         manager: entry.manager.unwrap_or_default(),
         operation: entry.operation.unwrap_or_default(),
+        api_version: entry.api_version.unwrap_or_default(),
         subresource: entry.subresource.unwrap_or_default(),
         time: entry.time.map(|time| time.0.to_string()).unwrap_or_default(),
         fields: entry.fields_v1.map(|fields| fields.0).unwrap_or_default(),

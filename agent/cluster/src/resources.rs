@@ -14,7 +14,7 @@ use plumb_delivery::FIELD_MANAGER;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use crate::{Cluster, Error, watch::backoff};
+use crate::{Cluster, Error, error::chain, watch::backoff};
 
 /// What a watch of custom resources says.
 #[derive(Debug)]
@@ -56,11 +56,52 @@ where
     })
 }
 
+/// What a watch of one Secret says.
+#[derive(Debug)]
+pub enum SecretEvent {
+    /// It is there, or changed.
+    Found(SecretData),
+    /// It is not there.
+    Missing,
+    /// It can't be watched, and is tried again.
+    Failed(String),
+}
+
+/// Watches one Secret, for ever.
+pub fn watch_secret(cluster: &Cluster, namespace: &str, name: &str) -> impl Stream<Item = SecretEvent> + Send + use<> {
+    let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
+    let what = format!("Secret {namespace}/{name} can't be watched");
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let data = |secret: Secret| SecretEvent::Found(SecretData::of(secret));
+    let mut found = false;
+    watcher(api, config).backoff(backoff(Duration::from_millis(100))).filter_map(move |event| {
+        let event = match event {
+            Ok(Event::Init) => {
+                found = false;
+                None
+            }
+            Ok(Event::Apply(secret)) => Some(data(secret)),
+            Ok(Event::InitApply(secret)) => {
+                found = true;
+                Some(data(secret))
+            }
+            Ok(Event::InitDone) => (!found).then_some(SecretEvent::Missing),
+            Ok(Event::Delete(_)) => Some(SecretEvent::Missing),
+            Err(error) => Some(SecretEvent::Failed(format!("{what}: {}", chain(&error)))),
+        };
+        std::future::ready(event)
+    })
+}
+
 /// The data of a Secret; never shown.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SecretData(BTreeMap<String, Vec<u8>>);
 
 impl SecretData {
+    fn of(secret: Secret) -> Self {
+        Self(secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect())
+    }
+
     /// The bytes under a key.
     #[must_use]
     pub fn bytes(&self, key: &str) -> Option<&[u8]> {

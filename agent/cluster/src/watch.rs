@@ -4,7 +4,8 @@
 //! the environment that the labels name, which keeps a few bytes of it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    hash::{Hash as _, Hasher as _},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -43,9 +44,9 @@ struct Subscriber {
 }
 
 /// An object as a watch brings it, whole or not.
-struct Item {
-    metadata: kube::core::ObjectMeta,
-    object: Option<Value>,
+pub(crate) struct Item {
+    pub(crate) metadata: kube::core::ObjectMeta,
+    pub(crate) object: Option<Value>,
 }
 
 impl Watches {
@@ -75,6 +76,8 @@ impl Watches {
             streaming: self.0.streaming,
             whole: whole || health::needs_status(&kind.resource.group, &kind.resource.kind),
             subscribers: HashMap::from([(subscriber.owner, subscriber.events)]),
+            owners: HashMap::new(),
+            names: HashSet::new(),
         };
         tokio::spawn(task.run(receiver));
     }
@@ -88,6 +91,10 @@ struct KindWatch {
     /// Whether whole objects are watched, or their metadata alone.
     whole: bool,
     subscribers: HashMap<Owner, UnboundedSender<WatchEvent>>,
+    /// Whose each object was last, by the hash of its uid: the API server tells only whose it is now.
+    owners: HashMap<u64, Arc<Owner>>,
+    /// All owners of them, each kept once.
+    names: HashSet<Arc<Owner>>,
 }
 
 impl KindWatch {
@@ -97,7 +104,9 @@ impl KindWatch {
         let mut waiting: Vec<Subscriber> = Vec::new();
         loop {
             tokio::select! {
-                Some(subscriber) = joining.recv() => {
+                subscriber = joining.recv() => {
+                    // Without the connection nobody can come any more, and whoever came has left.
+                    let Some(subscriber) = subscriber else { return };
                     waiting.push(subscriber);
                     while let Ok(subscriber) = joining.try_recv() {
                         waiting.push(subscriber);
@@ -120,6 +129,16 @@ impl KindWatch {
                     }
                     Err(error) => {
                         let why = describe(&error);
+                        if is_refused(&error) {
+                            // It will not come by itself: whoever wants to know looks at the objects one by one.
+                            joining.close();
+                            while let Ok(subscriber) = joining.try_recv() {
+                                waiting.push(subscriber);
+                            }
+                            self.subscribers.extend(waiting.drain(..).map(|waiting| (waiting.owner, waiting.events)));
+                            self.broadcast(|kind| WatchEvent::Unwatchable(kind, why.clone()));
+                            return;
+                        }
                         for subscriber in &waiting {
                             let _ = subscriber.events.send(WatchEvent::Failed(self.kind.clone(), why.clone()));
                         }
@@ -172,15 +191,21 @@ impl KindWatch {
         }
     }
 
-    fn dispatch(&self, event: Event<Item>) {
+    fn dispatch(&mut self, event: Event<Item>) {
         match event {
             Event::Init => {
                 let at = Timestamp::now();
+                // What changed hands meanwhile is not in the list of the one who had it, which says the same.
+                self.owners.clear();
+                self.names.clear();
                 self.broadcast(|kind| WatchEvent::Restarted(kind, at));
             }
             Event::InitDone => self.broadcast(WatchEvent::Synced),
             Event::InitApply(item) | Event::Apply(item) => self.seen(item, None),
             Event::Delete(item) => {
+                if let Some(uid) = &item.metadata.uid {
+                    self.owners.remove(&hash(uid));
+                }
                 let Some(events) = owner(&item.metadata).and_then(|owner| self.subscribers.get(&owner)) else { return };
                 if let Some(observation) = observation(&self.kind, item.metadata) {
                     // A closed receiver is an environment that went away; it is forgotten right after.
@@ -190,15 +215,30 @@ impl KindWatch {
         }
     }
 
-    fn seen(&self, item: Item, only: Option<&[Owner]>) {
+    fn seen(&mut self, item: Item, only: Option<&[Owner]>) {
         let Some(owner) = owner(&item.metadata) else { return };
         if only.is_some_and(|only| !only.contains(&owner)) {
             return;
         }
-        let Some(events) = self.subscribers.get(&owner) else { return };
-        if let Some(observation) = observation(&self.kind, item.metadata) {
-            let _ = events.send(WatchEvent::Seen(Box::new(Seen { observation, object: item.object })));
+        let former = item.metadata.uid.as_ref().and_then(|uid| self.remember(hash(uid), &owner));
+        let Some(observation) = observation(&self.kind, item.metadata) else { return };
+        let seen = Box::new(Seen { observation, object: item.object });
+        if let Some(events) = former.and_then(|former| self.subscribers.get(&*former)) {
+            let _ = events.send(WatchEvent::Moved(seen.clone(), owner.clone()));
         }
+        if let Some(events) = self.subscribers.get(&owner) {
+            let _ = events.send(WatchEvent::Seen(seen));
+        }
+    }
+
+    /// Notes whose an object is, and gives the one whose it was when that is another.
+    fn remember(&mut self, object: u64, owner: &Owner) -> Option<Arc<Owner>> {
+        if let Some(known) = self.owners.get_mut(&object) {
+            return (**known != *owner).then(|| std::mem::replace(known, shared(&mut self.names, owner)));
+        }
+        let owner = shared(&mut self.names, owner);
+        self.owners.insert(object, owner);
+        None
     }
 
     fn broadcast(&self, event: impl Fn(GroupKind) -> WatchEvent) {
@@ -207,9 +247,10 @@ impl KindWatch {
         }
     }
 
-    async fn introduce(&self, joined: &[Owner]) -> bool {
+    async fn introduce(&mut self, joined: &[Owner]) -> bool {
+        let senders: Vec<_> = joined.iter().filter_map(|owner| self.subscribers.get(owner)).cloned().collect();
         let send = |event: &dyn Fn() -> WatchEvent| {
-            for events in joined.iter().filter_map(|owner| self.subscribers.get(owner)) {
+            for events in &senders {
                 let _ = events.send(event());
             }
         };
@@ -242,7 +283,7 @@ impl KindWatch {
     }
 }
 
-fn whole(mut object: DynamicObject) -> Item {
+pub(crate) fn whole(mut object: DynamicObject) -> Item {
     let managed_fields = object.metadata.managed_fields.take();
     let value = serde_json::to_value(&object).ok();
     // The health rules read the object, and not who owns which of its fields.
@@ -278,16 +319,40 @@ fn items<K: Send + 'static>(
         .boxed()
 }
 
-/// Whether the API server said that there is no such kind, or no right to it.
+fn shared(names: &mut HashSet<Arc<Owner>>, owner: &Owner) -> Arc<Owner> {
+    if let Some(known) = names.get(owner) {
+        return known.clone();
+    }
+    let owner = Arc::new(owner.clone());
+    names.insert(owner.clone());
+    owner
+}
+
+/// A few bytes that stand for a uid.
+fn hash(uid: &str) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    uid.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Whether the API server said that there is no such kind.
 fn is_final(error: &watcher::Error) -> bool {
-    let code = match error {
+    code(error) == Some(404)
+}
+
+/// Whether the API server said that there is no right to watch it, or that it can't be watched.
+fn is_refused(error: &watcher::Error) -> bool {
+    matches!(code(error), Some(403 | 405))
+}
+
+fn code(error: &watcher::Error) -> Option<u16> {
+    match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::WatchError(status)
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code,
-        _ => return false,
-    };
-    matches!(code, 403 | 404)
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => Some(status.code),
+        _ => None,
+    }
 }
 
 fn describe(error: &watcher::Error) -> String {

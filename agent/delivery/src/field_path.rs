@@ -22,12 +22,64 @@ impl FieldPath {
     #[must_use]
     pub fn is_below(&self, pointer: &str) -> bool {
         let mut steps = self.0.iter();
-        pointer.split('/').skip(1).all(|part| match steps.next() {
-            None => false,
-            Some(_) if part == "*" => true,
-            Some(Step::Key(key)) => *key == part.replace("~1", "/").replace("~0", "~"),
-            Some(Step::Item { index, .. }) => part.parse() == Ok(*index),
+        pointer.split('/').skip(1).all(|part| steps.next().is_some_and(|step| step.is_part(part)))
+    }
+
+    /// Whether a JSON pointer names the field, something in it, or something that it is in.
+    #[must_use]
+    pub fn touches(&self, pointer: &str) -> bool {
+        let parts = pointer.split('/').skip(1);
+        self.0.iter().zip(parts).all(|(step, part)| step.is_part(part))
+    }
+
+    /// The JSON pointer to it (RFC 6901).
+    #[must_use]
+    pub fn pointer(&self) -> String {
+        let part = |step: &Step| match step {
+            Step::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Step::Item { index, .. } => format!("/{index}"),
+        };
+        self.0.iter().map(part).collect()
+    }
+
+    /// The field below this one.
+    pub(crate) fn child(&self, key: &str) -> Self {
+        Self(self.0.iter().cloned().chain([Step::Key(key.to_owned())]).collect())
+    }
+
+    /// The value in a manifest.
+    #[must_use]
+    pub fn of<'v>(&self, manifest: &'v Value) -> Option<&'v Value> {
+        self.0.iter().try_fold(manifest, |value, step| match step {
+            Step::Key(key) => value.get(key),
+            Step::Item { index, .. } => value.get(index),
         })
+    }
+
+    /// The value in a live object, whose list items may have other places than in the manifest.
+    #[must_use]
+    pub fn counterpart<'v>(&self, manifest: &Value, live: &'v Value) -> Option<&'v Value> {
+        let (mut manifest, mut live) = (manifest, live);
+        for step in &self.0 {
+            (manifest, live) = match step {
+                Step::Key(key) => (manifest.get(key)?, live.get(key)?),
+                Step::Item { index, label } => {
+                    let item = manifest.get(index)?;
+                    (item, live.as_array()?.iter().find(|other| is_same_item(item, other, label))?)
+                }
+            };
+        }
+        Some(live)
+    }
+
+    /// For people, with list items named by their place and not by what is in them.
+    #[must_use]
+    pub fn with_bare_items(&self) -> String {
+        let bare = self.0.iter().map(|step| match step {
+            Step::Key(_) => step.clone(),
+            Step::Item { index, .. } => Step::Item { index: *index, label: index.to_string() },
+        });
+        Self(bare.collect()).to_string()
     }
 
     /// Takes the field out of a manifest, if it is there.
@@ -44,6 +96,31 @@ impl FieldPath {
         }
     }
 }
+
+impl Step {
+    /// Whether a part of a JSON pointer names it.
+    fn is_part(&self, part: &str) -> bool {
+        match self {
+            _ if part == "*" => true,
+            Self::Key(key) => *key == part.replace("~1", "/").replace("~0", "~"),
+            Self::Item { index, .. } => part.parse() == Ok(*index),
+        }
+    }
+}
+
+/// Whether a list item of a live object is the one that a manifest means. `label` holds its keys when the API server told them.
+fn is_same_item(item: &Value, other: &Value, label: &str) -> bool {
+    if let Ok(Value::Object(keys)) = serde_json::from_str(label) {
+        return keys.iter().all(|(key, value)| other.get(key) == Some(value));
+    }
+    match IDENTITY.iter().find(|key| item.get(**key).is_some()) {
+        Some(key) => item.get(*key) == other.get(*key),
+        None => item == other,
+    }
+}
+
+/// Keys by which people and the API server tell list items apart.
+pub(crate) const IDENTITY: [&str; 7] = ["name", "key", "port", "containerPort", "mountPath", "ip", "type"];
 
 /// As people write it: `.spec.containers[name="app"].image`.
 impl fmt::Display for FieldPath {
@@ -75,6 +152,22 @@ mod tests {
             assert!(!path().is_below(pointer), "{pointer}");
         }
         assert_eq!(path().to_string(), ".spec.containers[name=b].a/b~c");
+    }
+
+    #[test]
+    fn a_pointer_touches_what_it_is_in_and_what_is_in_it() {
+        for pointer in ["/spec", "/spec/containers/*/a~1b~0c", "/spec/containers/1/a~1b~0c/d"] {
+            assert!(path().touches(pointer), "{pointer}");
+        }
+        for pointer in ["/status", "/spec/containers/0", "/spec/containers/1/x"] {
+            assert!(!path().touches(pointer), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn the_pointer_of_a_field_names_it() {
+        assert_eq!(path().pointer(), "/spec/containers/1/a~1b~0c");
+        assert!(path().is_below(&path().pointer()));
     }
 
     #[test]

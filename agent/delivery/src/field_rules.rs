@@ -1,6 +1,6 @@
 //! What happens when somebody else changes an object, field by field.
 
-use crate::{FieldPath, ObjectId, ownership::FieldsEntry};
+use crate::{ConflictPolicy, FieldPath, ObjectId, ownership::FieldsEntry};
 
 /// What happens when somebody else changes an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,8 +25,12 @@ pub struct FieldRule {
     pub pointer: Option<String>,
     /// The field manager that wrote; `*` stands for any characters.
     pub manager: Option<String>,
-    /// What happens then.
-    pub policy: DriftPolicy,
+    /// What happens then; `None` leaves it to another rule.
+    pub policy: Option<DriftPolicy>,
+    /// Who gets the fields when somebody owned them before us; `None` leaves it to another rule.
+    pub conflict: Option<ConflictPolicy>,
+    /// Whether the values are told to nobody.
+    pub sensitive: bool,
 }
 
 /// All policies of an environment.
@@ -34,6 +38,8 @@ pub struct FieldRule {
 pub struct FieldRules {
     /// Where no rule fits.
     pub default: DriftPolicy,
+    /// Who gets fields that somebody owned before us, where no rule fits.
+    pub conflicts: ConflictPolicy,
     /// The first that fits counts.
     pub rules: Vec<FieldRule>,
 }
@@ -42,8 +48,39 @@ impl FieldRules {
     /// For an object as a whole: when it is deleted, and for its fields where no rule says more.
     #[must_use]
     pub fn of_object(&self, id: &ObjectId) -> DriftPolicy {
-        let rule = self.rules.iter().find(|rule| !rule.is_for_fields() && rule.fits(id));
-        rule.map_or(self.default, |rule| rule.policy)
+        let mut rules = self.rules.iter().filter(|rule| !rule.is_for_fields() && rule.fits(id));
+        rules.find_map(|rule| rule.policy).unwrap_or(self.default)
+    }
+
+    /// Whether any field may be left to whoever owned it before us.
+    #[must_use]
+    pub(crate) fn may_yield(&self) -> bool {
+        self.conflicts == ConflictPolicy::Yield
+            || self.rules.iter().any(|rule| rule.conflict == Some(ConflictPolicy::Yield))
+    }
+
+    /// Who gets a field that `manager` owned before us.
+    #[must_use]
+    pub fn of_conflict(&self, id: &ObjectId, path: &FieldPath, manager: &str) -> ConflictPolicy {
+        let mut rules = self.rules.iter().filter(|rule| {
+            rule.fits(id)
+                && rule.pointer.as_deref().is_none_or(|pointer| path.is_below(pointer))
+                && rule.manager.as_deref().is_none_or(|pattern| matches(pattern, manager))
+        });
+        rules.find_map(|rule| rule.conflict).unwrap_or(self.conflicts)
+    }
+
+    /// Whether the values of a field that `writer` took are told to nobody: those of a Secret, and what any rule says so of.
+    #[must_use]
+    pub fn is_sensitive(&self, id: &ObjectId, path: &FieldPath, writer: Option<&FieldsEntry>) -> bool {
+        let manager = writer.map_or("", |writer| writer.manager.as_str());
+        id.group.is_empty() && id.kind == "Secret"
+            || self.rules.iter().any(|rule| {
+                rule.sensitive
+                    && rule.fits(id)
+                    && rule.pointer.as_deref().is_none_or(|pointer| path.touches(pointer))
+                    && rule.manager.as_deref().is_none_or(|pattern| matches(pattern, manager))
+            })
     }
 
     /// For a field that `writer` took, if a rule speaks of it.
@@ -52,14 +89,14 @@ impl FieldRules {
     #[must_use]
     pub fn of_field(&self, id: &ObjectId, path: &FieldPath, writer: Option<&FieldsEntry>) -> Option<DriftPolicy> {
         let manager = writer.map_or("", |writer| writer.manager.as_str());
-        let rule = self.rules.iter().find(|rule| {
+        let mut rules = self.rules.iter().filter(|rule| {
             rule.is_for_fields()
                 && rule.fits(id)
                 && rule.pointer.as_deref().is_none_or(|pointer| path.is_below(pointer))
                 && rule.manager.as_deref().is_none_or(|pattern| matches(pattern, manager))
         });
-        if let Some(rule) = rule {
-            return Some(rule.policy);
+        if let Some(policy) = rules.find_map(|rule| rule.policy) {
+            return Some(policy);
         }
         let scaled = writer
             .is_some_and(|writer| writer.subresource == "scale" && writer.manager == "kube-controller-manager")
@@ -119,6 +156,7 @@ mod tests {
         FieldsEntry {
             manager: manager.into(),
             operation: "Update".into(),
+            api_version: "apps/v1".into(),
             subresource: subresource.into(),
             time: "t".into(),
             fields: Value::Null,
@@ -131,7 +169,9 @@ mod tests {
             name: Some(name.into()),
             pointer: pointer.map(str::to_owned),
             manager: manager.map(str::to_owned),
-            policy,
+            policy: Some(policy),
+            conflict: None,
+            sensitive: false,
         }
     }
 
@@ -150,12 +190,12 @@ mod tests {
     #[test]
     fn the_first_rule_that_fits_counts() {
         let rules = FieldRules {
-            default: DriftPolicy::Repair,
             rules: vec![
                 rule("Deployment.apps", "web-*", Some("/spec"), Some("setter"), DriftPolicy::Alert),
                 rule("Deployment", "web-*", Some("/spec/replicas"), None, DriftPolicy::Ignore),
                 rule("Deployment", "batch", None, None, DriftPolicy::Alert),
             ],
+            ..FieldRules::default()
         };
         let of = |name: &str, manager: &str| rules.of_field(&deployment(name), &replicas(), Some(&entry(manager, "")));
         assert_eq!(of("web-1", "setter"), Some(DriftPolicy::Alert));
@@ -163,6 +203,26 @@ mod tests {
         assert_eq!(of("batch", "kubectl"), None);
         assert_eq!(rules.of_object(&deployment("batch")), DriftPolicy::Alert);
         assert_eq!(rules.of_object(&deployment("web-1")), DriftPolicy::Repair);
+    }
+
+    #[test]
+    fn secrets_and_what_rules_say_so_of_are_sensitive() {
+        let hidden = FieldRule {
+            policy: None,
+            sensitive: true,
+            ..rule("Deployment", "*", Some("/spec/replicas"), None, DriftPolicy::Ignore)
+        };
+        let rules = FieldRules {
+            rules: vec![rule("Deployment", "*", Some("/spec"), None, DriftPolicy::Alert), hidden],
+            ..FieldRules::default()
+        };
+        let secret = ObjectId { group: String::new(), kind: "Secret".into(), namespace: None, name: "a".into() };
+        assert!(rules.is_sensitive(&secret, &replicas(), None));
+        assert!(rules.is_sensitive(&deployment("web"), &replicas(), None));
+        assert!(!rules.is_sensitive(&deployment("web"), &FieldPath(vec![Step::Key("data".into())]), None));
+        // A rule without a policy leaves that to the others.
+        assert_eq!(rules.of_field(&deployment("web"), &replicas(), None), Some(DriftPolicy::Alert));
+        assert_eq!(rules.of_object(&secret), DriftPolicy::Repair);
     }
 
     #[test]

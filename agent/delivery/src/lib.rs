@@ -2,9 +2,12 @@
 //!
 //! Nothing here reads a clock, a file, a cluster or a repository: what is known comes in, what is to be done goes out.
 
+mod adoption;
 pub mod cel;
+mod conflict;
 pub mod difference;
 mod digest;
+pub mod drift;
 mod field_path;
 mod field_rules;
 mod hooks;
@@ -17,15 +20,19 @@ mod plan;
 mod repairs;
 pub mod rules;
 mod substitution;
+mod suspicion;
 mod watched;
 mod waves;
 
+pub use adoption::{Adoption, adopt};
+pub use conflict::{Conflict, ConflictPolicy, Settlement, YIELDED_ANNOTATION, pointers, settle};
 pub use digest::Digest;
+pub use drift::{Drift, DriftedField, Writer};
 pub use field_path::FieldPath;
 pub use field_rules::{DriftPolicy, FieldRule, FieldRules};
 pub use hooks::{Hook, HookPhase, HookRun, HookState, HookStep, hook_step};
 pub use inventory::{Inventory, InventoryError};
-pub use live::{Drift, Live, Observation};
+pub use live::{Live, Observation};
 pub use manifest::{
     Body, DIGEST_ANNOTATION, Desired, ENVIRONMENT_LABEL, ManifestError, Manifests, NAMESPACE_LABEL, Owner, definitions,
     prepare,
@@ -36,6 +43,7 @@ pub use plan::{Doomed, Known, Plan, PlanError, Policy, Released, plan};
 pub use repairs::Repairs;
 pub use rules::Rules;
 pub use substitution::{SUBSTITUTE_ANNOTATION, SubstitutionError, Variables};
+pub use suspicion::Suspicion;
 pub use watched::{Seen, WatchEvent, Watched, Watching};
 pub use waves::{Stage, Wave, kept_when_removed, stage};
 

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::{Desired, Digest, DriftPolicy, FieldPath, FieldRules, ObjectId, ownership, ownership::FieldsEntry};
-
-/// Stands for all fields of an object that is gone.
-pub const DELETED: &str = "<deleted>";
+use crate::{
+    ConflictPolicy, Desired, Digest, Drift, DriftPolicy, DriftedField, FieldPath, FieldRules, ObjectId, ownership,
+    ownership::FieldsEntry,
+};
 
 /// What a watch event or an answer to a request says of an object.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Observation {
     pub applied: Option<Digest>,
     /// What its annotation [`PRUNE_ANNOTATION`](crate::rules::PRUNE_ANNOTATION) says.
     pub prune: Option<bool>,
+    /// JSON pointers to the fields of the manifest that were left to those who owned them before us, from an annotation.
+    pub yielded: Vec<String>,
     /// Who owns which fields.
     pub entries: Vec<FieldsEntry>,
 }
@@ -53,27 +55,6 @@ pub struct Live {
     pub yielded: Vec<FieldPath>,
     /// When the API server last answered a request of ours on it.
     pub answered: Option<Timestamp>,
-}
-
-/// A live object that no longer is as we applied it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drift {
-    /// The object.
-    pub id: ObjectId,
-    /// Paths of the fields that changed hands; `<deleted>` when the object is gone.
-    pub fields: Vec<String>,
-    /// The field manager that did it, as far as the API server tells.
-    pub writer: Option<String>,
-    /// What is to be done about it.
-    pub policy: DriftPolicy,
-}
-
-impl Drift {
-    /// An object that is gone.
-    #[must_use]
-    pub fn deleted(id: &ObjectId, rules: &FieldRules) -> Self {
-        Self { id: id.clone(), fields: vec![DELETED.into()], writer: None, policy: rules.of_object(id) }
-    }
 }
 
 /// Takes in an observation: what to keep, and the drift that it shows.
@@ -112,6 +93,7 @@ pub fn observe(
         && previous.ownership == ownership
         && previous.terminating == live.terminating
         && (previous.agrees_with.is_some() || previous.drifted)
+        && (previous.drifted || !is_let_go(previous, observation, desired))
     {
         live.agrees_with = previous.agrees_with;
         live.drifted = previous.drifted;
@@ -144,47 +126,49 @@ pub fn observe(
     }
     live.drifted = true;
     live.policy = lost.policy;
-    let drift =
-        Drift { id: observation.id.clone(), fields, writer: lost.writer.map(str::to_owned), policy: lost.policy };
+    let drift = Drift {
+        id: observation.id.clone(),
+        resource_version: observation.resource_version,
+        deleted: false,
+        fields,
+        policy: lost.policy,
+    };
     Some((live, Some(drift)))
 }
 
 /// The fields of a manifest that others took.
-struct Lost<'o> {
+struct Lost {
     /// By a rule, for others to keep.
     yielded: Vec<FieldPath>,
     /// Of those the ones that are reported.
-    to_tell: Vec<String>,
+    to_tell: Vec<DriftedField>,
     /// What the policy of the object is for.
-    to_take_back: Vec<String>,
+    to_take_back: Vec<DriftedField>,
     /// The strictest policy of all that is not ignored.
     policy: DriftPolicy,
-    writer: Option<&'o str>,
 }
 
-impl<'o> Lost<'o> {
-    fn of(observation: &'o Observation, desired: &Desired, rules: &FieldRules) -> Self {
+impl Lost {
+    fn of(observation: &Observation, desired: &Desired, rules: &FieldRules) -> Self {
         let body = desired.body.value();
         let id = &observation.id;
-        let mut lost = Self {
-            yielded: Vec::new(),
-            to_tell: Vec::new(),
-            to_take_back: Vec::new(),
-            policy: DriftPolicy::Ignore,
-            writer: None,
-        };
+        let mut lost =
+            Self { yielded: Vec::new(), to_tell: Vec::new(), to_take_back: Vec::new(), policy: DriftPolicy::Ignore };
         for path in ownership::missing(&body, &observation.entries) {
             let writer = ownership::writer(&observation.entries, &body, &path);
+            if is_conceded(observation, desired, rules, &path) {
+                lost.yielded.push(path);
+                continue;
+            }
             let of_field = rules.of_field(id, &path, writer);
             let policy = of_field.unwrap_or_else(|| rules.of_object(id));
             lost.policy = lost.policy.max(policy);
+            let sensitive = rules.is_sensitive(id, &path, writer);
+            let field = || DriftedField::unseen(path.clone(), &body, writer, sensitive);
             if of_field.is_none() || policy == DriftPolicy::Repair {
-                lost.to_take_back.push(path.to_string());
+                lost.to_take_back.push(field());
             } else if policy == DriftPolicy::Alert {
-                lost.to_tell.push(path.to_string());
-            }
-            if policy != DriftPolicy::Ignore || of_field.is_none() {
-                lost.writer = lost.writer.or(writer.map(|writer| writer.manager.as_str()));
+                lost.to_tell.push(field());
             }
             if of_field.is_some_and(|policy| policy != DriftPolicy::Repair) {
                 lost.yielded.push(path);
@@ -192,6 +176,22 @@ impl<'o> Lost<'o> {
         }
         lost
     }
+}
+
+/// Whether a field was left to another manager when the manifest was applied, who owns it still, and may keep it.
+fn is_conceded(observation: &Observation, desired: &Desired, rules: &FieldRules, path: &FieldPath) -> bool {
+    let body = desired.body.value();
+    observation.yielded.contains(&path.pointer())
+        && ownership::owner(&observation.entries, &body, path)
+            .is_some_and(|owner| rules.of_conflict(&observation.id, path, &owner.manager) == ConflictPolicy::Yield)
+}
+
+/// Whether a field that was left to another manager has no owner any more. That leaves our entry as it is.
+fn is_let_go(previous: &Live, observation: &Observation, desired: Option<&Desired>) -> bool {
+    let Some(desired) = desired.filter(|_| !observation.yielded.is_empty()) else { return false };
+    let body = desired.body.value();
+    let mut conceded = previous.yielded.iter().filter(|path| observation.yielded.contains(&path.pointer()));
+    conceded.any(|path| ownership::owner(&observation.entries, &body, path).is_none())
 }
 
 /// Takes in that an object is gone: what to remember of it, and the drift if it shall exist.
@@ -213,6 +213,24 @@ pub fn gone(
     Some((deleted(previous, drift.as_ref()), drift))
 }
 
+/// What is remembered of an object that was applied and is gone, when no more is known of it.
+pub(crate) fn vanished(desired: &Desired, drift: &Drift) -> Live {
+    Live {
+        uid: String::new(),
+        resource_version: 0,
+        terminating: false,
+        deleted: true,
+        ownership: None,
+        agrees_with: None,
+        applied: Some(desired.digest),
+        prune: None,
+        drifted: true,
+        policy: drift.policy,
+        yielded: Vec::new(),
+        answered: None,
+    }
+}
+
 /// What is remembered of an object that is gone.
 pub(crate) fn deleted(live: &Live, drift: Option<&Drift>) -> Live {
     Live {
@@ -229,7 +247,20 @@ pub(crate) fn deleted(live: &Live, drift: Option<&Drift>) -> Live {
 
 /// Takes in the answer to our own apply: by definition the object agrees with what we sent.
 #[must_use]
-pub fn applied(previous: Option<&Live>, observation: &Observation, desired: &Desired, now: Timestamp) -> Live {
+pub fn applied(
+    previous: Option<&Live>,
+    observation: &Observation,
+    desired: &Desired,
+    rules: &FieldRules,
+    now: Timestamp,
+) -> Live {
+    let mut yielded = previous.map(|previous| previous.yielded.clone()).unwrap_or_default();
+    if !observation.yielded.is_empty() {
+        let missing = ownership::missing(&desired.body.value(), &observation.entries).into_iter();
+        yielded.extend(missing.filter(|path| is_conceded(observation, desired, rules, path)));
+        yielded.sort();
+        yielded.dedup();
+    }
     Live {
         uid: observation.uid.clone(),
         resource_version: observation.resource_version,
@@ -241,7 +272,7 @@ pub fn applied(previous: Option<&Live>, observation: &Observation, desired: &Des
         prune: observation.prune,
         drifted: false,
         policy: DriftPolicy::default(),
-        yielded: previous.map(|previous| previous.yielded.clone()).unwrap_or_default(),
+        yielded,
         answered: Some(now),
     }
 }
@@ -274,6 +305,7 @@ mod tests {
             terminating: false,
             applied: Some(applied.digest),
             prune: None,
+            yielded: Vec::new(),
             entries,
         }
     }
@@ -282,6 +314,7 @@ mod tests {
         FieldsEntry {
             manager: manager.into(),
             operation: operation.into(),
+            api_version: "apps/v1".into(),
             subresource: String::new(),
             time: "t".into(),
             fields,
@@ -303,7 +336,8 @@ mod tests {
     #[test]
     fn a_status_update_changes_nothing() {
         let desired = desired(2);
-        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let live =
+            applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
         let status = entry("kube-controller-manager", "Update", json!({"f:status": {}}));
         let (live, drift) =
             observe(Some(&live), &seen(2, &desired, vec![ours(), status]), Some(&desired), &FieldRules::default())
@@ -314,14 +348,16 @@ mod tests {
     #[test]
     fn a_field_taken_by_another_is_a_drift_with_its_writer() {
         let desired = desired(2);
-        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let live =
+            applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
         let entries =
             vec![entry("plumb", "Apply", json!({})), entry("kubectl", "Update", json!({"f:spec": {"f:replicas": {}}}))];
         let (live, drift) =
             observe(Some(&live), &seen(2, &desired, entries), Some(&desired), &FieldRules::default()).unwrap();
         let drift = drift.unwrap();
+        let writer = drift.writer().map(|writer| writer.manager.as_str());
         assert_eq!(
-            (drift.fields, drift.writer.as_deref(), live.agrees_with),
+            (drift.names(), writer, live.agrees_with),
             (vec![".spec.replicas".to_owned()], Some("kubectl"), None)
         );
     }
@@ -329,7 +365,8 @@ mod tests {
     #[test]
     fn a_drift_that_was_told_is_not_told_again_with_every_status_update() {
         let desired = desired(2);
-        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let live =
+            applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
         let entries = vec![entry("plumb", "Apply", json!({}))];
         let (live, drift) =
             observe(Some(&live), &seen(2, &desired, entries.clone()), Some(&desired), &FieldRules::default()).unwrap();
@@ -349,7 +386,8 @@ mod tests {
     #[test]
     fn an_older_event_is_passed_over() {
         let desired = desired(2);
-        let live = applied(None, &seen(5, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let live =
+            applied(None, &seen(5, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
         assert_eq!(observe(Some(&live), &seen(4, &desired, vec![]), Some(&desired), &FieldRules::default()), None);
         assert_eq!(gone(Some(&live), &seen(4, &desired, vec![]), Some(&desired), &FieldRules::default()), None);
     }
@@ -357,16 +395,18 @@ mod tests {
     #[test]
     fn a_deleted_object_is_a_drift_unless_nobody_wants_it() {
         let desired = desired(2);
-        let live = applied(None, &seen(5, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let live =
+            applied(None, &seen(5, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
         let (_, drift) = gone(Some(&live), &seen(6, &desired, vec![]), Some(&desired), &FieldRules::default()).unwrap();
-        assert_eq!(drift.unwrap().fields, [DELETED]);
+        assert_eq!(drift.unwrap().names(), [crate::drift::DELETED]);
         assert_eq!(gone(Some(&live), &seen(6, &desired, vec![]), None, &FieldRules::default()).unwrap().1, None);
     }
 
     #[test]
     fn a_field_that_an_autoscaler_took_is_yielded_and_no_drift() {
         let desired = desired(2);
-        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, Timestamp::UNIX_EPOCH);
+        let live =
+            applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
         let mut scaler = entry("kube-controller-manager", "Update", json!({"f:spec": {"f:replicas": {}}}));
         scaler.subresource = "scale".into();
         let entries = vec![entry("plumb", "Apply", json!({})), scaler];
@@ -376,7 +416,14 @@ mod tests {
         assert_eq!(live.yielded.iter().map(ToString::to_string).collect::<Vec<_>>(), [".spec.replicas"]);
         // It stays so over our own applies and after a restart.
         assert_eq!(
-            applied(Some(&live), &seen(3, &desired, entries.clone()), &desired, Timestamp::UNIX_EPOCH).yielded,
+            applied(
+                Some(&live),
+                &seen(3, &desired, entries.clone()),
+                &desired,
+                &FieldRules::default(),
+                Timestamp::UNIX_EPOCH
+            )
+            .yielded,
             live.yielded
         );
         let (after, drift) = observe(None, &seen(3, &desired, entries), Some(&desired), &rules).unwrap();
@@ -391,7 +438,9 @@ mod tests {
             name: None,
             pointer: Some("/spec/replicas".into()),
             manager: None,
-            policy: DriftPolicy::Alert,
+            policy: Some(DriftPolicy::Alert),
+            conflict: None,
+            sensitive: false,
         };
         let rules = FieldRules { rules: vec![rule], ..FieldRules::default() };
         let entries =
@@ -399,6 +448,31 @@ mod tests {
         let (live, drift) = observe(None, &seen(2, &desired, entries), Some(&desired), &rules).unwrap();
         assert_eq!((live.agrees_with, live.drifted, live.policy), (Some(desired.digest), true, DriftPolicy::Alert));
         let drift = drift.unwrap();
-        assert_eq!((drift.policy, drift.writer.as_deref()), (DriftPolicy::Alert, Some("kubectl")));
+        let writer = drift.writer().map(|writer| writer.manager.as_str());
+        assert_eq!((drift.policy, writer), (DriftPolicy::Alert, Some("kubectl")));
+    }
+
+    #[test]
+    fn a_field_that_was_left_to_its_owner_is_no_drift_as_long_as_it_has_one() {
+        let desired = desired(2);
+        let rules = FieldRules { conflicts: ConflictPolicy::Yield, ..FieldRules::default() };
+        let scaler = entry("scaler", "Update", json!({"f:spec": {"f:replicas": {}}}));
+        let seen = |version, entries| Observation {
+            yielded: vec!["/spec/replicas".into()],
+            ..seen(version, &desired, entries)
+        };
+        let conceded = seen(1, vec![entry("plumb", "Apply", json!({})), scaler]);
+        let answered = applied(None, &conceded, &desired, &rules, Timestamp::UNIX_EPOCH);
+        assert_eq!(answered.yielded.iter().map(FieldPath::pointer).collect::<Vec<_>>(), ["/spec/replicas"]);
+        // It stays so after a restart, until the environment changes its mind or the other manager is gone.
+        let (live, drift) = observe(None, &conceded, Some(&desired), &rules).unwrap();
+        assert_eq!((live.agrees_with, &live.yielded, drift), (Some(desired.digest), &answered.yielded, None));
+        let (_, drift) = observe(None, &conceded, Some(&desired), &FieldRules::default()).unwrap();
+        assert_eq!(drift.unwrap().names(), [".spec.replicas"]);
+        let left = seen(2, vec![entry("plumb", "Apply", json!({}))]);
+        for previous in [None, Some(&live)] {
+            let (live, drift) = observe(previous, &left, Some(&desired), &rules).unwrap();
+            assert_eq!((live.agrees_with, drift.unwrap().names()), (None, vec![".spec.replicas".to_owned()]));
+        }
     }
 }

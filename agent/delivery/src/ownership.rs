@@ -5,11 +5,11 @@
 //! The format of the set is that of KEP-555:
 //! <https://github.com/kubernetes-sigs/structured-merge-diff/blob/master/fieldpath/serialize.go>.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     Digest,
-    field_path::{FieldPath, Step},
+    field_path::{FieldPath, IDENTITY, Step},
 };
 
 /// The field manager under which Plumb applies.
@@ -22,6 +22,8 @@ pub struct FieldsEntry {
     pub manager: String,
     /// `Apply` or `Update`.
     pub operation: String,
+    /// The version of the API in whose terms the set is written.
+    pub api_version: String,
     /// The subresource through which it was written, such as `scale`; empty for the object itself.
     pub subresource: String,
     /// When the set last changed, RFC 3339.
@@ -75,14 +77,22 @@ pub fn missing(desired: &Value, entries: &[FieldsEntry]) -> Vec<FieldPath> {
     missing
 }
 
-/// Who else owns a field that is missing from our set: the last writer of it, or else the last writer of the object.
+/// Who else owns a field that is missing from our set, or a part of it: the last writer.
+#[must_use]
+pub fn owner<'a>(entries: &'a [FieldsEntry], desired: &Value, path: &FieldPath) -> Option<&'a FieldsEntry> {
+    let ours = ours(entries).map(|entry| &entry.fields);
+    others(entries).filter(|entry| owns(&entry.fields, ours, desired, path)).max_by(|a, b| a.time.cmp(&b.time))
+}
+
+/// Who took a field that is missing from our set: its owner, or else the last writer of the object.
 #[must_use]
 pub fn writer<'a>(entries: &'a [FieldsEntry], desired: &Value, path: &FieldPath) -> Option<&'a FieldsEntry> {
-    let others = || entries.iter().filter(|entry| entry.manager != FIELD_MANAGER);
-    others()
-        .filter(|entry| owns(&entry.fields, desired, path))
-        .max_by(|a, b| a.time.cmp(&b.time))
-        .or_else(|| others().filter(|entry| entry.subresource != "status").max_by(|a, b| a.time.cmp(&b.time)))
+    let last = || others(entries).filter(|entry| entry.subresource != "status").max_by(|a, b| a.time.cmp(&b.time));
+    owner(entries, desired, path).or_else(last)
+}
+
+fn others(entries: &[FieldsEntry]) -> impl Iterator<Item = &FieldsEntry> {
+    entries.iter().filter(|entry| entry.manager != FIELD_MANAGER)
 }
 
 fn walk_key(key: &str, value: &Value, owned: Option<&Value>, path: &mut FieldPath, missing: &mut Vec<FieldPath>) {
@@ -141,7 +151,7 @@ fn is_item(key: &str, item: &Value) -> bool {
 /// What names a list item for a person: its name or another scalar in it, never a whole value.
 fn label(item: &Value) -> String {
     match item {
-        Value::Object(fields) => ["name", "key", "port", "containerPort", "mountPath", "ip", "type"]
+        Value::Object(fields) => IDENTITY
             .iter()
             .find_map(|key| fields.get(*key).map(|value| format!("{key}={value}")))
             .unwrap_or_else(|| "?".into()),
@@ -159,24 +169,34 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 /// Whether a set holds a field of a manifest, or a part of it.
-fn owns(fields: &Value, desired: &Value, path: &FieldPath) -> bool {
-    let mut fields = fields;
-    let mut value = desired;
+///
+/// A field without anything below it is owned as a whole, unless `ours` shows that it is owned part by part: then it is an empty map or list.
+fn owns(fields: &Value, ours: Option<&Value>, desired: &Value, path: &FieldPath) -> bool {
+    let (mut fields, mut ours, mut value) = (fields, ours, desired);
     for step in &path.0 {
         let Some(children) = fields.as_object().filter(|children| !children.is_empty()) else {
-            return true;
+            let parts = ours.and_then(Value::as_object).is_some_and(|children| children.keys().any(|key| key != "."));
+            return !parts;
         };
         let next = match step {
-            Step::Key(key) => children.get(&format!("f:{key}")).zip(value.get(key)),
+            Step::Key(key) => {
+                let name = format!("f:{key}");
+                ours = ours.and_then(|ours| ours.get(&name));
+                children.get(&name).zip(value.get(key))
+            }
             Step::Item { index, .. } => value.get(index).and_then(|item| {
-                let child = children.iter().find(|(key, _)| is_item(key, item));
-                child.map(|(_, child)| (child, item))
+                ours = ours.and_then(|ours| child_of_item(ours.as_object()?, item));
+                child_of_item(children, item).map(|child| (child, item))
             }),
         };
         let Some(next) = next else { return false };
         (fields, value) = next;
     }
     true
+}
+
+fn child_of_item<'f>(children: &'f Map<String, Value>, item: &Value) -> Option<&'f Value> {
+    children.iter().find(|(key, _)| is_item(key, item)).map(|(_, child)| child)
 }
 
 #[cfg(test)]
@@ -189,6 +209,7 @@ mod tests {
         FieldsEntry {
             manager: manager.into(),
             operation: operation.into(),
+            api_version: "v1".into(),
             subresource: String::new(),
             time: time.into(),
             fields,
@@ -266,6 +287,18 @@ mod tests {
         let path = missing(&deployment(), &entries).remove(0);
         assert_eq!(path.to_string(), ".spec.template.spec.containers[{\"name\":\"app\"}].image");
         assert_eq!(writer(&entries, &deployment(), &path).map(|entry| entry.manager.as_str()), Some("setter"));
+    }
+
+    #[test]
+    fn an_empty_map_of_another_holds_nothing_of_ours() {
+        let (manifest, path) =
+            (json!({"data": {"a": "1", "b": "2"}}), FieldPath(vec![Step::Key("data".into()), Step::Key("a".into())]));
+        let other = |fields: Value| entry("other", "Apply", "1", fields);
+        let owner = |entries: &[FieldsEntry]| owner(entries, &manifest, &path).is_some();
+        let ours = entry("plumb", "Apply", "2", json!({"f:data": {"f:b": {}}}));
+        assert!(owner(&[other(json!({"f:data": {"f:a": {}}})), ours.clone()]));
+        assert!(owner(&[other(json!({"f:data": {}}))]));
+        assert!(!owner(&[other(json!({"f:data": {}})), ours]));
     }
 
     #[test]

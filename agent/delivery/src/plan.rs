@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Desired, DriftPolicy, GroupKind, Inventory, Live, Manifests, ObjectId, Wave, kept_when_removed};
+use crate::{Desired, DriftPolicy, GroupKind, Inventory, Live, Manifests, ObjectId, Owner, Wave, kept_when_removed};
 
 /// What the plan may do, from the Environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,8 @@ pub struct Known<'a> {
     pub live: &'a BTreeMap<ObjectId, Live>,
     /// Objects to be created only that others had created before.
     pub foreign: &'a BTreeSet<ObjectId>,
+    /// Objects that another environment applied after us, and has now.
+    pub elsewhere: &'a BTreeMap<ObjectId, Owner>,
     /// Objects that are not healthy, for which later waves wait.
     pub unhealthy: &'a BTreeSet<ObjectId>,
 }
@@ -156,9 +158,14 @@ impl Plan {
         let repair = live.is_none_or(|live| live.policy == DriftPolicy::Repair) && !known.held.contains(id);
         match live {
             _ if desired.rules.ignore => {}
+            None if known.elsewhere.contains_key(id) => self.tolerated.push(id.clone()),
             Some(live) if desired.rules.create_only && !live.deleted => {}
             None if desired.rules.create_only && known.foreign.contains(id) => {}
             Some(live) if live.deleted && !repair && live.applied == Some(desired.digest) => {
+                self.tolerated.push(id.clone());
+            }
+            // What is to be left as it is may as well end.
+            Some(live) if live.terminating && !repair && live.applied == Some(desired.digest) => {
                 self.tolerated.push(id.clone());
             }
             Some(live) if live.terminating => self.terminating.push(id.clone()),
@@ -189,7 +196,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Digest, Owner, Scope, prepare};
+    use crate::{Digest, Scope, prepare};
 
     const POLICY: Policy = Policy { prune: true, allow_empty: false, prune_limit: None };
 
@@ -233,6 +240,7 @@ mod tests {
             inventory,
             live,
             foreign: NOTHING,
+            elsewhere: const { &BTreeMap::new() },
             unhealthy: NOTHING,
         }
     }

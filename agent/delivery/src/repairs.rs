@@ -20,13 +20,14 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(300);
 pub struct Repairs(BTreeMap<ObjectId, VecDeque<Timestamp>>);
 
 impl Repairs {
-    /// Notes that an object drifted.
-    pub fn drifted(&mut self, id: &ObjectId, now: Timestamp) {
+    /// Notes that an object drifted; `true` when that makes it a fight.
+    pub fn drifted(&mut self, id: &ObjectId, now: Timestamp) -> bool {
         self.0.retain(|_, times| times.back().is_some_and(|last| now.duration_since(*last) < LONGEST_PAUSE));
         let times = self.0.entry(id.clone()).or_default();
         let kept = if times.len() > AT_ONCE { LONGEST_PAUSE } else { WINDOW };
         times.push_back(now);
         times.retain(|time| now.duration_since(*time) <= kept);
+        times.len() == AT_ONCE + 1
     }
 
     /// Objects that are fought over, with the time at which the next repair is due.
@@ -68,6 +69,12 @@ mod tests {
     fn a_few_repairs_in_a_row_are_made_at_once() {
         let (repairs, _) = drifts(0..8);
         assert!(repairs.held(at(7)).is_empty());
+    }
+
+    #[test]
+    fn a_fight_begins_once() {
+        let (mut repairs, id) = drifts(0..7);
+        assert_eq!([8, 9, 10, 11].map(|time| repairs.drifted(&id, at(time))), [false, true, false, false]);
     }
 
     #[test]

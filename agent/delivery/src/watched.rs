@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    Body, Desired, Drift, FieldRules, GroupKind, Live, Manifests, ObjectId, Observation,
+    Desired, Drift, FieldRules, GroupKind, Inventory, Live, Manifests, ObjectId, Observation, Owner, conflict,
     health::{self, Health, HealthChecks, HealthStatus},
     live,
+    suspicion::Suspicion,
 };
 
 /// What a watch says to an environment.
@@ -22,8 +23,12 @@ pub enum WatchEvent {
     Gone(Box<Observation>),
     /// All objects of the kind have been named.
     Synced(GroupKind),
+    /// An object that was ours carries the labels of another owner now.
+    Moved(Box<Seen>, Owner),
     /// The kind can't be watched now; it is tried again.
     Failed(GroupKind, String),
+    /// The kind can't be watched, for there is no right to it or the API server knows no such thing.
+    Unwatchable(GroupKind, String),
     /// The kind is no longer watched, and will not be before somebody asks for it again.
     Lost(GroupKind),
 }
@@ -48,6 +53,8 @@ pub enum Watching {
     Synced,
     /// It can't be watched now, for this reason.
     Failed(String),
+    /// It can't be watched at all, for this reason: its objects are looked at one by one.
+    Unwatchable(String),
 }
 
 /// What the watches of one environment have said so far.
@@ -57,6 +64,10 @@ pub struct Watched {
     health: BTreeMap<ObjectId, (u64, Health)>,
     kinds: BTreeMap<GroupKind, Watching>,
     foreign: BTreeSet<ObjectId>,
+    elsewhere: BTreeMap<ObjectId, Owner>,
+    suspicions: Vec<Suspicion>,
+    /// Kinds of which it was seen what had gone before they were watched.
+    surveyed: BTreeSet<GroupKind>,
     rules: FieldRules,
     checks: HealthChecks,
 }
@@ -94,7 +105,7 @@ impl Watched {
 
     /// Notes that a kind was asked for.
     pub fn asked(&mut self, kind: GroupKind) {
-        self.kinds.entry(kind).or_insert(Watching::Asked);
+        self.kinds.insert(kind, Watching::Asked);
     }
 
     /// Takes in what a watch says, and returns the drifts that it shows.
@@ -103,6 +114,10 @@ impl Watched {
         match event {
             WatchEvent::Restarted(kind, at) => {
                 self.kinds.insert(kind, Watching::Listing(at, BTreeSet::new()));
+                Vec::new()
+            }
+            WatchEvent::Unwatchable(kind, why) => {
+                self.kinds.insert(kind, Watching::Unwatchable(why));
                 Vec::new()
             }
             WatchEvent::Failed(kind, why) => {
@@ -116,7 +131,10 @@ impl Watched {
                 self.kinds.remove(&kind);
                 Vec::new()
             }
-            WatchEvent::Seen(seen) => self.seen(&seen, &desired, now).into_iter().collect(),
+            // Whoever writes another owner's name over ours changes a field as any other.
+            WatchEvent::Seen(seen) | WatchEvent::Moved(seen, _) => {
+                self.seen(&seen, &desired, now).into_iter().collect()
+            }
             WatchEvent::Gone(observation) => {
                 let Some((live, drift)) =
                     live::gone(self.live.get(&observation.id), &observation, desired(&observation.id), &self.rules)
@@ -137,11 +155,24 @@ impl Watched {
         now: Timestamp,
     ) -> Option<Drift> {
         let id = seen.observation.id.clone();
+        self.elsewhere.remove(&id);
         if let Some(Watching::Listing(_, named)) = self.kinds.get_mut(&id.group_kind()) {
             named.insert(id.clone());
         }
-        let (live, drift) = live::observe(self.live.get(&id), &seen.observation, desired(&id), &self.rules)?;
+        let desired = desired(&id);
+        let (live, mut drift) = live::observe(self.live.get(&id), &seen.observation, desired, &self.rules)?;
+        if drift.is_none()
+            && let Some(previous) = self.live.get(&id)
+            && let Some(desired) = desired
+        {
+            self.suspicions.extend(Suspicion::of(previous, &live, &seen.observation, desired));
+        }
         if let Some(object) = &seen.object {
+            if let Some((drift, desired)) = drift.as_mut().zip(desired)
+                && drift.wants_values()
+            {
+                drift.look(desired, Some(object));
+            }
             let checked = self.checks.assess(&id.group_kind(), object);
             let health = checked.unwrap_or_else(|| health::assess(object, now));
             self.health.insert(id.clone(), (live.resource_version, health));
@@ -196,17 +227,86 @@ impl Watched {
         if yielded.is_empty() {
             return desired.clone();
         }
-        let mut body = desired.body.value();
-        // The last goes first, so that the places of list items before it stay right.
-        for path in yielded.iter().rev() {
-            path.remove_from(&mut body);
+        conflict::without(desired, yielded, self.rules.may_yield())
+    }
+
+    /// Whether an apply may take fields from others at once. It may take back what was seen to drift; all else the API server is asked first.
+    #[must_use]
+    pub fn takes_back(&self, desired: &Desired) -> bool {
+        self.live.get(&desired.id).is_some_and(|live| live.drifted && live.applied == Some(desired.digest))
+    }
+
+    /// Whether the environment has not applied the object before.
+    #[must_use]
+    pub fn is_new(&self, id: &ObjectId) -> bool {
+        self.live.get(id).is_none_or(|live| live.ownership.is_none() && !live.deleted)
+    }
+
+    /// Objects that existed when the manifests were last applied, and that are gone since though no watch said so: nobody watched.
+    ///
+    /// When nothing of the environment is there at all, the cluster is another one, and nothing is gone.
+    pub fn vanished(&mut self, manifests: &Manifests, inventory: &Inventory) -> Vec<Drift> {
+        let is_new = |(kind, watching): &(&GroupKind, &Watching)| {
+            **watching == Watching::Synced && !self.surveyed.contains(*kind)
+        };
+        // Once a kind was gone through, its watch says all that happens.
+        let kinds: BTreeSet<_> = self.kinds.iter().filter(is_new).map(|(kind, _)| kind.clone()).collect();
+        if self.live.is_empty() || kinds.is_empty() {
+            return Vec::new();
         }
-        Desired { body: Body::of(&body), ..desired.clone() }
+        let is_gone = |desired: &&Desired| {
+            let id = &desired.id;
+            inventory.0.contains(id)
+                && !desired.rules.ignore
+                && !desired.rules.create_only
+                && !self.live.contains_key(id)
+                && !self.elsewhere.contains_key(id)
+                && kinds.contains(&id.group_kind())
+        };
+        let gone: Vec<_> = manifests.objects.values().filter(is_gone).collect();
+        self.surveyed.extend(kinds.iter().cloned());
+        let mut drifts = Vec::new();
+        for desired in gone {
+            let drift = Drift::deleted(&desired.id, &self.rules);
+            self.live.insert(desired.id.clone(), live::vanished(desired, &drift));
+            drifts.push(drift);
+        }
+        drifts
+    }
+
+    /// Objects that somebody may have applied in our name since this was asked last.
+    pub fn take_suspicions(&mut self) -> Vec<Suspicion> {
+        std::mem::take(&mut self.suspicions)
+    }
+
+    /// Takes in that a suspicion was true; `false` when the object has changed since.
+    pub fn confirm(&mut self, drift: &Drift) -> bool {
+        let live = self.live.get_mut(&drift.id);
+        let Some(live) = live.filter(|live| live.resource_version == drift.resource_version && !live.deleted) else {
+            return false;
+        };
+        live.drifted = true;
+        live.policy = drift.policy;
+        live.agrees_with = None;
+        true
+    }
+
+    /// Notes that another environment applied an object of ours, and has it now.
+    pub fn taken(&mut self, id: &ObjectId, by: Owner) {
+        self.live.remove(id);
+        self.health.remove(id);
+        self.elsewhere.insert(id.clone(), by);
+    }
+
+    /// Objects that other environments took over.
+    #[must_use]
+    pub fn elsewhere(&self) -> &BTreeMap<ObjectId, Owner> {
+        &self.elsewhere
     }
 
     /// Takes in the answer to an apply of ours.
     pub fn applied(&mut self, observation: &Observation, desired: &Desired, now: Timestamp) {
-        let live = live::applied(self.live.get(&desired.id), observation, desired, now);
+        let live = live::applied(self.live.get(&desired.id), observation, desired, &self.rules, now);
         self.live.insert(desired.id.clone(), live);
     }
 
@@ -229,7 +329,7 @@ impl Watched {
     pub fn health(&self, id: &ObjectId) -> Health {
         let progressing = |message: &str| Health { status: HealthStatus::Progressing, message: message.into() };
         let Some(live) = self.live.get(id).filter(|live| !live.deleted) else {
-            if self.foreign.contains(id) {
+            if self.foreign.contains(id) || self.elsewhere.contains_key(id) {
                 return Health { status: HealthStatus::Healthy, message: String::new() };
             }
             return progressing("does not exist yet");
@@ -252,7 +352,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Digest, Owner, Scope, ownership::FieldsEntry, prepare};
+    use crate::{Digest, DriftPolicy, Scope, ownership::FieldsEntry, prepare};
 
     const KIND: &str = "ConfigMap";
 
@@ -278,9 +378,11 @@ mod tests {
             terminating: false,
             applied: Some(desired.digest),
             prune: None,
+            yielded: Vec::new(),
             entries: vec![FieldsEntry {
                 manager: "plumb".into(),
                 operation: "Apply".into(),
+                api_version: "v1".into(),
                 subresource: String::new(),
                 time: "t".into(),
                 fields: json!({"f:data": {}, "f:metadata": {"f:labels": {}, "f:annotations": {}}}),
@@ -316,7 +418,7 @@ mod tests {
         let mut watched = Watched::default();
         listed(&mut watched, &manifests, true, 1);
         let drifts = listed(&mut watched, &manifests, false, 2);
-        assert_eq!(drifts.iter().map(|drift| drift.fields.join(",")).collect::<Vec<_>>(), ["<deleted>"]);
+        assert_eq!(drifts.iter().map(|drift| drift.names().join(",")).collect::<Vec<_>>(), ["<deleted>"]);
     }
 
     #[test]
@@ -380,5 +482,39 @@ mod tests {
         watched.applied(&observation(desired, 6), desired, at(2));
         assert_eq!(watched.health(&desired.id).status, HealthStatus::Progressing);
         assert_ne!(desired.digest, Digest::of(b""));
+    }
+
+    #[test]
+    fn what_vanished_while_nobody_watched_is_a_drift_unless_all_did() {
+        let values = ["a", "b"].map(|name| json!({"apiVersion": "v1", "kind": KIND, "metadata": {"name": name}}));
+        let owner = Owner { namespace: "plumb-system".into(), name: "dev".into() };
+        let rendered = values.iter().map(|value| (value, "a.yaml"));
+        let manifests = prepare(rendered, &owner, |_, _| Some(Scope::Namespaced)).0;
+        let inventory = Inventory(manifests.objects.keys().cloned().collect());
+        let rules = FieldRules { default: DriftPolicy::Alert, ..FieldRules::default() };
+        let mut watched = Watched::new(rules.clone(), HealthChecks::default());
+        listed(&mut watched, &manifests, false, 1);
+        assert_eq!(watched.vanished(&manifests, &inventory), []);
+        // The first of them is there.
+        let mut watched = Watched::new(rules, HealthChecks::default());
+        assert_eq!(watched.vanished(&manifests, &inventory), []);
+        listed(&mut watched, &manifests, true, 1);
+        let drifts = watched.vanished(&manifests, &inventory);
+        assert_eq!(drifts.iter().map(|drift| drift.id.name.as_str()).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(watched.vanished(&manifests, &inventory), []);
+        let live = &watched.live()[&drifts[0].id];
+        assert!(live.deleted && live.drifted && live.policy == DriftPolicy::Alert);
+    }
+
+    #[test]
+    fn an_object_that_another_environment_took_is_let_go() {
+        let manifests = manifests();
+        let mut watched = Watched::default();
+        listed(&mut watched, &manifests, true, 1);
+        let id = manifests.objects.keys().next().unwrap();
+        watched.taken(id, Owner { namespace: "plumb-system".into(), name: "prod".into() });
+        assert!(watched.live().is_empty() && watched.health(id).status == HealthStatus::Healthy);
+        listed(&mut watched, &manifests, true, 2);
+        assert!(watched.elsewhere().is_empty() && watched.live().len() == 1);
     }
 }
