@@ -8,6 +8,7 @@ mod hooks;
 mod metrics;
 mod promotion;
 mod quota;
+mod remotes;
 mod repository;
 mod retry;
 mod supervisor;
@@ -35,6 +36,7 @@ pub(crate) use environment::Inputs;
 use hooks::HookTokens;
 use metrics::Metrics;
 use quota::Quota;
+use remotes::Remotes;
 use supervisor::Catalog;
 
 /// How far apart writes of statuses are that say little, and how many of them may go at once.
@@ -67,7 +69,10 @@ pub(crate) struct Options {
 /// What all workers share.
 #[derive(Clone)]
 pub(crate) struct Context {
+    /// The cluster that the agent runs in.
     cluster: Cluster,
+    /// The others that environments name.
+    remotes: Arc<Remotes>,
     board: Arc<Board>,
     recorder: Recorder,
     metrics: Metrics,
@@ -116,6 +121,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         hook_tokens: Arc::default(),
         synced: watch::Sender::default(),
         promotions: Arc::default(),
+        remotes: Arc::new(Remotes::new(cluster.clone())),
         cluster,
     };
     let listener = tokio::net::TcpListener::bind(options.listen)

@@ -1,10 +1,14 @@
 //! Keeps one environment true: one task each, so that a slow or failing one delays nobody.
 
+mod applying;
+mod cluster;
 mod deletion;
 mod dependencies;
+mod drift;
 mod expressions;
 mod hook_run;
 mod inputs;
+mod looking;
 mod problems;
 mod reconcile;
 mod rehearsal;
@@ -17,9 +21,10 @@ mod watching;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource as _;
 use plumb_api::{Environment, EnvironmentStatus, Reason, condition_type};
-use plumb_cluster::Notice;
+use plumb_cluster::{Cluster, Notice, Recorder};
 use plumb_delivery::{Inventory, ObjectId, Owner, Repairs, WatchEvent, Watched};
 use plumb_git::CommitId;
 use tokio::{
@@ -32,6 +37,7 @@ use tracing::Instrument as _;
 use super::{
     Context,
     board::{Key, Tracked},
+    remotes::Remote,
     retry::Retry,
 };
 use expressions::Expressions;
@@ -48,6 +54,8 @@ const RECONCILE_ANNOTATION: &str = "plumb.dev/reconcile-requested-at";
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 /// How long a Repository may take to be fetched for the first time before its absence is reported.
 const FIRST_FETCH: Duration = Duration::from_secs(10);
+/// How long a reconcile may go on when the worker is told to end.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// How long status changes of little weight, such as a count on its way up, are collected before they are written.
 const STATUS_PAUSE: Duration = Duration::from_secs(1);
 
@@ -55,6 +63,7 @@ const STATUS_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Environment>>, stop: CancellationToken) {
     let environment = spec.borrow_and_update().clone();
     let (events_in, mut events) = mpsc::unbounded_channel();
+    let (looked_in, mut looked) = mpsc::unbounded_channel();
     let mut head = cx.board.head(&repository_key(&environment));
     head.mark_changed();
     let promotions = cx.promotions(&key);
@@ -72,16 +81,21 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         watched: Watched::new(watching::field_rules(&environment.spec), expressions.checks.clone()),
         expressions,
         sources,
+        remote: cluster::address(&environment).map(|address| cx.remotes.connect(&address)),
+        cluster: cx.cluster.clone(),
         environment,
         tracked: Tracked::Unknown,
         events_in,
+        looked_in,
         target: None,
         pinned: None,
         inventory: None,
         repairs: Repairs::default(),
         recreating: BTreeSet::new(),
+        unwatched: looking::Unwatched::default(),
+        seeks_kinds: false,
         outcome: Outcome::Pending,
-        published: false,
+        published: None,
         unhealthy_since: None,
         deadline: None,
         hook_deadline: None,
@@ -95,6 +109,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
     loop {
         let mut reconcile = false;
         let deadline = worker.health_deadline();
+        let look = worker.next_look();
         tokio::select! {
             () = stop.cancelled() => break,
             changed = spec.changed() => {
@@ -117,7 +132,12 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                     worker.pinned = None;
                 }
                 // Others may read what it says of itself.
-                worker.published &= says_the_same(&environment, &worker.environment);
+                if !says_the_same(&environment, &worker.environment) {
+                    worker.published = None;
+                }
+                if cluster::address(&environment) != cluster::address(&worker.environment) {
+                    worker.remote = cluster::address(&environment).map(|address| worker.cx.remotes.connect(&address));
+                }
                 worker.environment = environment;
                 worker.expressions.read(&worker.environment.spec);
                 worker.sources.follow(&worker.environment.spec, &worker.key.namespace, &worker.cx.references);
@@ -126,6 +146,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 if rules != *worker.watched.rules() || checks != worker.watched.checks() {
                     // What is known was judged by the old rules, so it is learnt anew.
                     worker.watched = Watched::new(rules, checks.clone());
+                    worker.unwatched = looking::Unwatched::default();
                     (worker.events_in, events) = mpsc::unbounded_channel();
                 }
             }
@@ -141,17 +162,20 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 worker.tracked = tracked;
             }
             Some(event) = events.recv() => {
-                reconcile |= worker.absorb(event).await;
+                reconcile |= worker.absorb(event);
                 while let Ok(event) = events.try_recv() {
-                    reconcile |= worker.absorb(event).await;
+                    reconcile |= worker.absorb(event);
                 }
                 // What is waited for may have come.
                 reconcile |= matches!(worker.outcome, Outcome::Waiting(_));
             }
+            Some(found) = looked.recv() => reconcile = worker.looked(&found),
             _ = promotion_records.changed() => worker.status.promotions.clone_from(&promotion_records.borrow_and_update()),
             () = worker.sources.changed() => reconcile = true,
             // What this environment depends on may be ready.
             Ok(()) = others.changed(), if worker.waits_for_others() => reconcile = true,
+            () = sleep_until(look) => reconcile = worker.look().await,
+            () = cluster::changed(&mut worker.remote) => reconcile = true,
             () = sleep_until(retry) => reconcile = true,
             () = sleep_until(write_status) => {}
             () = sleep_until(deadline) => {}
@@ -160,16 +184,33 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
             retry = None;
             let span =
                 tracing::info_span!("reconcile", environment = %worker.key, reconcile = %super::correlation_id());
-            worker.reconcile(&mut events).instrument(span).await;
+            // What hangs must not hold up whoever waits for this worker's end. A restart finds out how far it came.
+            let ended = async {
+                stop.cancelled().await;
+                tokio::time::sleep(LAST_REQUESTS).await;
+            };
+            tokio::select! {
+                () = worker.reconcile(&mut events).instrument(span) => {}
+                () = ended => break,
+            }
             if worker.outcome.may_go_away() {
                 let longest = Duration::from(worker.environment.spec.retry_interval);
                 retry = Some(Instant::now() + attempts.failed(FIRST_RETRY, longest));
             } else {
                 attempts.succeeded();
             }
+            if worker.seeks_kinds {
+                let due = Instant::now() + looking::SEEK_KINDS;
+                retry = Some(retry.map_or(due, |retry| retry.min(due)));
+            }
             // What is fought over gets its next repair in time.
             for due in [worker.next_repair(), worker.next_hook_deadline()].into_iter().flatten() {
                 retry = Some(retry.map_or(due, |retry| retry.min(due)));
+            }
+        }
+        while let Ok(found) = looked.try_recv() {
+            if worker.looked(&found) {
+                retry = Some(Instant::now());
             }
         }
         write_status = worker.tell(write_status).await;
@@ -183,9 +224,14 @@ struct Worker {
     cx: Context,
     key: Key,
     owner: Owner,
+    /// The cluster that the environment is kept true on.
+    cluster: Cluster,
+    /// The connection to it, when it is not the one that the agent runs in.
+    remote: Option<Remote>,
     environment: Arc<Environment>,
     tracked: Tracked,
     events_in: mpsc::UnboundedSender<WatchEvent>,
+    looked_in: mpsc::UnboundedSender<drift::Looked>,
     watched: Watched,
     expressions: Expressions,
     sources: Sources,
@@ -196,6 +242,10 @@ struct Worker {
     repairs: Repairs,
     /// Objects that we deleted to create them anew.
     recreating: BTreeSet<ObjectId>,
+    /// Kinds that can't be watched.
+    unwatched: looking::Unwatched,
+    /// Whether the inventory lists objects of kinds that the cluster does not know now.
+    seeks_kinds: bool,
     outcome: Outcome,
     unhealthy_since: Option<Timestamp>,
     /// When objects that are on their way count as degraded.
@@ -204,8 +254,8 @@ struct Worker {
     hook_deadline: Option<Timestamp>,
     status: EnvironmentStatus,
     written: EnvironmentStatus,
-    /// Whether the rest of the agent knows of this environment.
-    published: bool,
+    /// What the rest of the agent knows of this environment.
+    published: Option<EnvironmentStatus>,
 }
 
 type Events = mpsc::UnboundedReceiver<WatchEvent>;
@@ -222,8 +272,8 @@ impl Worker {
             let (warning, message) = (reason != Reason::Succeeded, message.to_owned());
             self.notify(warning, if warning { reason.as_str() } else { "Healthy" }, "Health", message).await;
         }
-        if self.status != before || !self.published {
-            self.published = true;
+        if self.published.as_ref() != Some(&self.status) {
+            self.published = Some(self.status.clone());
             self.publish();
         }
         if self.status == self.written {
@@ -281,14 +331,31 @@ impl Worker {
 
     /// Tells it on the Environment, where `kubectl describe` shows it. An event that can't be published is only logged.
     async fn notify(&self, warning: bool, reason: &'static str, action: &'static str, message: String) {
+        self.notifier().notify(warning, reason, action, message).await;
+    }
+
+    fn notifier(&self) -> Notifier {
+        Notifier { recorder: self.cx.recorder.clone(), about: self.environment.object_ref(&()) }
+    }
+}
+
+/// Publishes events on one Environment.
+struct Notifier {
+    recorder: Recorder,
+    about: ObjectReference,
+}
+
+impl Notifier {
+    async fn notify(&self, warning: bool, reason: &'static str, action: &'static str, message: String) {
         let notice = Notice { warning, reason, action, message };
-        if let Err(error) = self.cx.recorder.publish(&self.environment.object_ref(&()), &notice).await {
-            tracing::warn!(environment = %self.key, %error, "an event could not be published");
+        if let Err(error) = self.recorder.publish(&self.about, &notice).await {
+            let (namespace, name) = (self.about.namespace.as_deref(), self.about.name.as_deref());
+            tracing::warn!(namespace, name, %error, "an event could not be published");
         }
     }
 }
 
-async fn sleep_until(when: Option<Instant>) {
+pub(super) async fn sleep_until(when: Option<Instant>) {
     match when {
         Some(when) => tokio::time::sleep_until(when).await,
         None => std::future::pending().await,

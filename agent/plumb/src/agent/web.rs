@@ -130,10 +130,8 @@ fn environment(key: &Key, environment: &Environment) -> EnvironmentView {
         at: None,
     });
     let drifts = status.drifts.iter().map(|drift| {
-        let by = drift.writer.as_ref().map(|writer| format!(" by {writer}")).unwrap_or_default();
         let reason = if drift.repaired { "DriftRepaired" } else { "DriftDetected" };
-        let message = format!("{}: {}{by}", drift.object, drift.fields.join(", "));
-        EventView { at: drift.time.0, warning: !drift.repaired, reason: reason.into(), message }
+        EventView { at: drift.time.0, warning: !drift.repaired, reason: reason.into(), message: drift.to_string() }
     });
     let applied = status.history.iter().map(|record| {
         let message = format!("revision {} was applied", record.revision);

@@ -38,6 +38,19 @@ pub(super) async fn environment(cluster: &Cluster, namespace: &str, name: &str) 
     }
 }
 
+/// The cluster of an Environment that has a kubeconfig; `None` when it is for the one that it is in.
+///
+/// # Errors
+/// When the Secret can't be read, something in the kubeconfig is refused, or the cluster does not answer.
+pub(super) async fn of(home: &Cluster, environment: &Environment) -> anyhow::Result<Option<Cluster>> {
+    let Some(kube_config) = &environment.spec.kube_config else { return Ok(None) };
+    let reference = &kube_config.secret_ref;
+    let secret = home.secret(&environment.namespace().unwrap_or_default(), &reference.name).await?;
+    let text = secret.text(&reference.key);
+    let text = text.with_context(|| format!("Secret {} has no key {}", reference.name, reference.key))?;
+    Ok(Some(home.remote(&text).await?))
+}
+
 /// Reads all Environments, by namespace and name.
 ///
 /// # Errors

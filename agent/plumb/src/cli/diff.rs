@@ -52,7 +52,9 @@ Exit codes: 0 no difference, 1 differences, 2 wrong usage, 3 failure: all that i
 pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let cluster = cluster::connect().await?;
     let environment = cluster::environment(&cluster, &options.namespace.namespace, &options.environment).await?;
-    cluster.refresh_kinds().await?;
+    let remote = cluster::of(&cluster, &environment).await?;
+    let target = remote.as_ref().unwrap_or(&cluster);
+    target.refresh_kinds().await?;
     if environment.spec.suspend {
         output::note(&format!(
             "Environment {} is suspended: nothing of this happens before spec.suspend is taken away",
@@ -63,7 +65,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let inputs = Inputs::of(&environment, &References::new(&cluster)).await?;
     let overrides = inputs.overrides.clone();
     let rendered = tokio::task::spawn_blocking(move || render(&options, &path, &overrides)).await??;
-    let survey = survey::survey(&cluster, &environment, rendered, &inputs).await?;
+    let survey = survey::survey(&cluster, target, &environment, rendered, &inputs).await?;
     output::print(&show(&survey, Colour::of_stdout()))?;
     output::note(&summary(&environment, &survey));
     if !survey.errors.is_empty() {

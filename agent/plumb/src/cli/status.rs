@@ -51,7 +51,8 @@ The JSON (and YAML) is one object. Fields are added in later versions, and none 
                    ready, healthy, drifted: true, false or null; suspended: true or false; message: of the condition Ready
                    objects: {total, healthy, progressing, degraded}
                    conditions[]: {type, status, reason, message, lastTransitionTime, observedGeneration}
-                   drifts[]: {object, fields[], writer, time, repaired}, the newest first
+                   drifts[]: {object, fields[], writer, values[]: {field, expected, found, manager, operation, subresource, time}, time,
+                   repaired}, the newest first
                    promotions[]: {request, revision, state: Waiting or Refused, message}
   repositories[]   namespace, name, url, branch; revision: head of the branch; fetchedAt; ready; message; conditions[]
 

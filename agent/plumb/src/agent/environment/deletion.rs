@@ -1,6 +1,9 @@
 //! The end of an Environment: its objects stay, or go with it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use plumb_api::{DeletionPolicy, Reason};
@@ -68,14 +71,16 @@ impl Worker {
             Outcome::Pending | Outcome::Applied => String::new(),
         };
         self.target = None;
-        self.cx.cluster.refresh_kinds().await.map_err(|error| error.to_string())?;
+        self.connect(events).map_err(words)?;
+        self.cluster.refresh_kinds().await.map_err(|error| error.to_string())?;
         let inventory = self.inventory().await.map_err(words)?;
         let kinds: BTreeSet<GroupKind> = inventory.0.iter().map(ObjectId::group_kind).collect();
         let unwatched = self.watch(kinds.clone(), events).await;
         let listed = |kind: &GroupKind| self.watched.watching(kind) == Some(&Watching::Synced);
         let nothing = BTreeSet::new();
         // A kind that the cluster no longer serves has no objects.
-        let served = |kind: &GroupKind| self.cx.cluster.kind(kind, None).is_some();
+        let served =
+            |kind: &GroupKind| self.cluster.kind(kind, None).is_some() || self.cluster.is_unavailable(&kind.group);
         let unlisted: BTreeSet<_> = kinds.into_iter().filter(|kind| served(kind) && !listed(kind)).collect();
         let known = Known {
             unready: &nothing,
@@ -84,6 +89,7 @@ impl Worker {
             inventory: &inventory,
             live: self.watched.live(),
             foreign: &nothing,
+            elsewhere: &BTreeMap::new(),
             unhealthy: &nothing,
         };
         let policy = Policy { prune: true, allow_empty: true, prune_limit: None };

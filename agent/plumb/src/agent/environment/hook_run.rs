@@ -136,7 +136,7 @@ impl Worker {
             }
             self.hook_deadline = step.deadline;
             for doomed in &step.delete {
-                let deleted = self.cx.cluster.delete(doomed, &self.owner).await;
+                let deleted = self.cluster.delete(doomed, &self.owner).await;
                 deleted.map_err(|error| problem(&error))?;
             }
             for id in &step.start {
@@ -156,7 +156,7 @@ impl Worker {
     async fn start_hook(&mut self, id: &ObjectId, run: Digest, phase: HookPhase) -> Result<(), Outcome> {
         let hook = self.target.as_ref().and_then(|target| target.manifests.hooks.get(id));
         let Some(hook) = hook.map(|hook| hook.in_run(run)) else { return Ok(()) };
-        let started = self.cx.cluster.apply(&hook).await;
+        let started = self.cluster.apply(&hook, true).await;
         let now = Timestamp::now();
         match started {
             Ok(Applied::Done(observation)) => {
@@ -192,7 +192,7 @@ impl Worker {
             return;
         }
         for doomed in gone {
-            if let Err(error) = self.cx.cluster.delete(&doomed, &self.owner).await {
+            if let Err(error) = self.cluster.delete(&doomed, &self.owner).await {
                 tracing::warn!(%error, "a hook that ended could not be deleted");
             }
         }

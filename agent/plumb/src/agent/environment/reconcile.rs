@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plumb_api::{Reason, RevisionRecord};
-use plumb_cluster::{Applied, Class};
+use plumb_cluster::Class;
 use plumb_delivery::{
-    Desired, Doomed, GroupKind, HookPhase, Inventory, Known, ObjectId, Plan, PlanError, Policy, Stage, Watching,
+    Doomed, GroupKind, HookPhase, Inventory, Known, ManifestError, ObjectId, Plan, PlanError, Policy, Stage, Watching,
     health::HealthStatus, plan,
 };
 use plumb_git::CommitId;
@@ -103,6 +102,7 @@ impl Worker {
         if self.environment.spec.suspend {
             return Err(Outcome::config(Reason::Suspended, "spec.suspend is true: what runs stays as it is"));
         }
+        self.connect(events)?;
         let head = match self.tracked.clone() {
             Tracked::At(head) => head,
             Tracked::Failed(why) => return Err(Outcome::config(Reason::FetchFailed, why)),
@@ -151,14 +151,18 @@ impl Worker {
 
     /// Sends the difference between the target and what is known of the cluster.
     async fn apply_target(&mut self, events: &mut Events) -> Result<(), Outcome> {
-        self.learn_kinds().await?;
+        if self.inventory.is_none() {
+            self.inventory().await?;
+        }
+        self.learn_kinds(false).await?;
         let mut defined = false;
-        let (mut problems, waiting, run) = loop {
+        let (mut problems, waiting, terminating, run) = loop {
             let inventory = self.inventory().await?;
             let Some(target) = &self.target else { return Ok(()) };
             let mut watched = kinds(&target.manifests);
             watched.extend(inventory.0.iter().map(ObjectId::group_kind));
             let unwatched = self.watch(watched.clone(), events).await;
+            self.tell_of_vanished(&inventory);
             let listed = |kind: &GroupKind| self.watched.watching(kind) == Some(&Watching::Synced);
             let unlisted: BTreeSet<_> = watched.into_iter().filter(|kind| !listed(kind)).collect();
             let held = self.repairs.held(Timestamp::now()).into_keys().collect();
@@ -178,6 +182,7 @@ impl Worker {
                 inventory: &inventory,
                 live: self.watched.live(),
                 foreign: self.watched.foreign(),
+                elsewhere: self.watched.elsewhere(),
                 unhealthy: &unhealthy,
             };
             let plan = plan(&target.manifests, &known, policy).map_err(|error| {
@@ -201,16 +206,20 @@ impl Worker {
                 defined = true;
                 continue;
             }
-            break (problems, plan.waiting, run);
+            break (problems, plan.waiting, plan.terminating, run);
         };
         let Some(target) = &self.target else { return Ok(()) };
         for error in &target.errors {
-            problems.add(error.to_string(), target.has_unknown_kinds());
+            problems.add(self.why_unready(error), target.has_unknown_kinds());
         }
         problems.into_result()?;
         let recreating = self.recreating.iter().map(|id| format!("{id} is deleted, to be created anew"));
         let waiting = waiting.iter().map(|id| format!("{id} waits for the waves before it to be healthy"));
-        let reasons: Vec<_> = recreating.chain(waiting).take(NAMED).collect();
+        let terminating = terminating
+            .iter()
+            .filter(|id| !self.recreating.contains(*id))
+            .map(|id| format!("{id} is being deleted by somebody else, and is created again when it is gone"));
+        let reasons: Vec<_> = recreating.chain(terminating).chain(waiting).take(NAMED).collect();
         if !reasons.is_empty() {
             return Err(Outcome::Waiting(reasons.join("; ")));
         }
@@ -241,18 +250,44 @@ impl Worker {
             .collect()
     }
 
-    /// Reads again which kinds there are, when the render has one that was not there.
-    async fn learn_kinds(&mut self) -> Result<(), Outcome> {
-        if !self.target.as_ref().is_some_and(super::render::Target::has_unknown_kinds) {
+    /// Reads again which kinds there are, when the render or the inventory has one that was not there: at growing pauses, or `now`.
+    async fn learn_kinds(&mut self, now: bool) -> Result<(), Outcome> {
+        let is_unknown = |id: &ObjectId| self.cluster.kind(&id.group_kind(), None).is_none();
+        let left_over = self.inventory.iter().flat_map(|inventory| &inventory.0).any(is_unknown);
+        let missing = self.target.as_ref().is_some_and(super::render::Target::has_unknown_kinds);
+        self.seeks_kinds = left_over;
+        if !left_over && !missing {
             return Ok(());
         }
-        self.cx
-            .cluster
-            .refresh_kinds()
-            .await
-            .map_err(|error| Outcome::transient(Reason::ApplyFailed, error.to_string()))?;
-        self.prepare_again();
+        let read = if now { self.cluster.refresh_kinds().await } else { self.cluster.seek_kinds().await };
+        read.map_err(|error| Outcome::transient(Reason::ApplyFailed, error.to_string()))?;
+        // Another environment may have read them. Without anything missing the render is not kept, and there is nothing to prepare.
+        if missing {
+            self.prepare_again();
+        }
         Ok(())
+    }
+
+    /// Why an object could not be prepared.
+    fn why_unready(&self, error: &ManifestError) -> String {
+        match error {
+            ManifestError::UnknownKind { file, id, .. } if self.cluster.is_unavailable(&id.group) => format!(
+                "{file}: {id}: the API behind the group {} does not answer now, so its kinds are not known; look at its APIService",
+                id.group
+            ),
+            error => error.to_string(),
+        }
+    }
+
+    /// Reports what was deleted while no agent ran. The inventory alone does not tell, for it is written before an object is.
+    fn tell_of_vanished(&mut self, inventory: &Inventory) {
+        let Some(target) = &self.target else { return };
+        if self.status.digest.as_deref() != Some(&target.manifests.digest.to_string()) {
+            return;
+        }
+        for drift in self.watched.vanished(&target.manifests, inventory) {
+            self.report_drift(drift, Timestamp::now());
+        }
     }
 
     pub(super) async fn inventory(&mut self) -> Result<Inventory, Outcome> {
@@ -328,7 +363,7 @@ impl Worker {
     pub(super) async fn prune(&mut self, doomed: &[Doomed], problems: &mut Problems) -> Vec<ObjectId> {
         let mut kept = Vec::new();
         for doomed in doomed {
-            let deleted = self.cx.cluster.delete(doomed, &self.owner).await;
+            let deleted = self.cluster.delete(doomed, &self.owner).await;
             self.count("prune", deleted.is_ok());
             match deleted {
                 Ok(()) => {
@@ -344,65 +379,6 @@ impl Worker {
         kept
     }
 
-    pub(super) async fn apply_wave(&mut self, ids: &[ObjectId], problems: &mut Problems) {
-        let Some(target) = &self.target else { return };
-        let desired: Vec<Desired> = ids
-            .iter()
-            .filter_map(|id| target.manifests.objects.get(id))
-            .map(|desired| self.watched.yielding(desired))
-            .collect();
-        let answers: Vec<_> = stream::iter(desired)
-            .map(|desired| {
-                let cluster = self.cx.cluster.clone();
-                async move {
-                    let answer = cluster.apply(&desired).await;
-                    (desired, answer)
-                }
-            })
-            .buffer_unordered(PARALLEL)
-            .collect()
-            .await;
-        let now = Timestamp::now();
-        for (desired, answer) in answers {
-            self.count("apply", answer.is_ok());
-            match answer {
-                Ok(Applied::Present) => self.watched.present(desired.id),
-                Ok(Applied::Done(observation)) => {
-                    self.watched.applied(&observation, &desired, now);
-                    self.recreating.remove(&desired.id);
-                    let name = desired.id.to_string();
-                    for drift in self.status.drifts.iter_mut().filter(|drift| drift.object == name) {
-                        drift.repaired = true;
-                    }
-                }
-                Err(error) if error.is_immutable() && desired.rules.force => {
-                    if let Err(error) = self.recreate(&desired.id).await {
-                        problems.add(error.to_string(), error.class() == Class::Transient);
-                    }
-                }
-                Err(error) if error.is_immutable() => {
-                    let hint = "annotate the object with plumb.dev/force: enabled to have it deleted and created anew";
-                    problems.add(format!("{error}; {hint}"), false);
-                }
-                Err(error) => problems.add(error.to_string(), error.class() == Class::Transient),
-            }
-        }
-    }
-
-    /// Deletes an object that can't be changed to what it shall be. When it is gone, it is created anew.
-    async fn recreate(&mut self, id: &ObjectId) -> Result<(), plumb_cluster::Error> {
-        let Some(live) = self.watched.live().get(id).filter(|live| !live.deleted) else { return Ok(()) };
-        let doomed = Doomed { id: id.clone(), uid: live.uid.clone() };
-        self.recreating.insert(id.clone());
-        if let Err(error) = self.cx.cluster.delete(&doomed, &self.owner).await {
-            self.recreating.remove(id);
-            return Err(error);
-        }
-        let message = format!("{id} was deleted, for a field that can't be changed has to; it is created anew");
-        self.notify(false, "Recreated", "Apply", message).await;
-        Ok(())
-    }
-
     /// Waits until the definitions among these objects are served; `true` when the kinds that were missing may be there now.
     async fn established(&mut self, ids: &[ObjectId], events: &mut Events) -> bool {
         // One that was refused will never be served.
@@ -415,11 +391,11 @@ impl Worker {
         let deadline = Instant::now() + ESTABLISHED;
         while definitions.iter().any(|id| self.watched.health(id).status != HealthStatus::Healthy) {
             match tokio::time::timeout_at(deadline, events.recv()).await {
-                Ok(Some(event)) => drop(self.absorb(event).await),
+                Ok(Some(event)) => drop(self.absorb(event)),
                 Ok(None) | Err(_) => break,
             }
         }
-        self.learn_kinds().await.is_ok()
+        self.learn_kinds(true).await.is_ok()
     }
 
     /// Notes that a revision is applied.
@@ -453,7 +429,7 @@ impl Worker {
         status.attempted_revision = None;
     }
 
-    fn count(&self, operation: &str, succeeded: bool) {
+    pub(super) fn count(&self, operation: &str, succeeded: bool) {
         let result = if succeeded { "success" } else { "failure" };
         self.cx.metrics.writes.with_label_values(&[&self.key.namespace, &self.key.name, operation, result]).inc();
     }

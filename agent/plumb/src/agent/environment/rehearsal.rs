@@ -42,7 +42,7 @@ impl Worker {
             planned.iter().filter(|desired| is_namespace(&desired.id)).map(|desired| desired.id.name.clone()).collect();
         let answers: Vec<_> = stream::iter(planned)
             .map(|desired| {
-                let cluster = self.cx.cluster.clone();
+                let cluster = self.cluster.clone();
                 async move {
                     let answer = cluster.rehearse(&desired).await;
                     (desired, answer)
@@ -56,7 +56,7 @@ impl Worker {
             let Err(error) = answer else { continue };
             let in_new_namespace =
                 desired.id.namespace.as_deref().is_some_and(|namespace| namespaces.contains(namespace));
-            if error.code() == Some(404) && in_new_namespace || error.is_immutable() && desired.rules.force {
+            if error.code() == Some(404) && in_new_namespace || error.is_immutable() && self.may_recreate(&desired) {
                 continue;
             }
             agreed = false;

@@ -123,7 +123,7 @@ impl Worker {
         };
         count("done");
         let objects: Vec<_> = rendered.objects.into_iter().map(|object| (object.value, object.origin.file)).collect();
-        let (manifests, errors) = prepare(&self.cx.cluster, &self.owner, &objects, &inputs);
+        let (manifests, errors) = prepare(&self.cluster, &self.owner, &objects, &inputs);
         let (revision, read) = (revision.clone(), rendered.read);
         let mut target = Target { revision, path, inputs, read, rendered: objects, manifests, errors };
         target.forget_render();
@@ -134,7 +134,7 @@ impl Worker {
     /// Prepares the render again, for the cluster may know more kinds now.
     pub(super) fn prepare_again(&mut self) {
         if let Some(target) = &mut self.target {
-            let (manifests, errors) = prepare(&self.cx.cluster, &self.owner, &target.rendered, &target.inputs);
+            let (manifests, errors) = prepare(&self.cluster, &self.owner, &target.rendered, &target.inputs);
             target.manifests = manifests;
             target.errors = errors;
             target.forget_render();

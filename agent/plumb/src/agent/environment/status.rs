@@ -40,6 +40,8 @@ impl Worker {
         let before = self.status.conditions.clone();
         let assessment = self.health(now);
         let drifted = self.drifted();
+        let fought_over = !self.repairs.held(now).is_empty();
+        let unwatched = self.unwatched.note(self.look_interval());
         let conditions = &mut self.status.conditions;
         conditions.retain(|condition| {
             condition.type_ != condition_type::STALLED && condition.type_ != condition_type::RECONCILING
@@ -54,12 +56,17 @@ impl Worker {
         if let Some(assessment) = assessment {
             set(condition_type::HEALTHY, Some(healthy), pending, &assessment.message);
             if drifted.is_empty() {
-                set(condition_type::DRIFTED, Some(false), Reason::NoDrift, "all objects are as git says");
+                let message = format!("all objects are as git says{unwatched}");
+                set(condition_type::DRIFTED, Some(false), Reason::NoDrift, &message);
             } else {
                 let named = drifted.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
-                let message =
-                    format!("{} of {} objects differ from git: {named}", drifted.len(), assessment.counts.total);
-                set(condition_type::DRIFTED, Some(true), Reason::DriftDetected, &message);
+                let message = format!(
+                    "{} of {} objects differ from git: {named}{unwatched}",
+                    drifted.len(),
+                    assessment.counts.total
+                );
+                let reason = if fought_over { Reason::RepairsPaused } else { Reason::DriftDetected };
+                set(condition_type::DRIFTED, Some(true), reason, &message);
             }
             self.unhealthy_since = if healthy { None } else { self.unhealthy_since.or(Some(now)) };
             self.deadline = assessment.deadline.filter(|deadline| *deadline > now);

@@ -3,25 +3,33 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use plumb_api::{DriftRecord, EnvironmentSpec};
-use plumb_delivery::{Drift, DriftPolicy, FieldRule, FieldRules, GroupKind, WatchEvent, Watching};
+use plumb_api::EnvironmentSpec;
+use plumb_delivery::{ConflictPolicy, DriftPolicy, FieldRule, FieldRules, GroupKind, WatchEvent, Watching};
 use tokio::time::Instant;
 
 use super::{Events, Worker};
 
 /// How long the first list of a kind may take before the reconcile goes on without it.
 const FIRST_LIST: Duration = Duration::from_secs(30);
-/// How many drifts the status keeps.
-const DRIFTS_KEPT: usize = 10;
 
 impl Worker {
     /// Takes in what a watch says; `true` when there is something to repair.
-    pub(super) async fn absorb(&mut self, event: WatchEvent) -> bool {
+    pub(super) fn absorb(&mut self, event: WatchEvent) -> bool {
+        if let WatchEvent::Moved(seen, to) = &event
+            && self.hand_over(&seen.observation.id, to)
+        {
+            return false;
+        }
         let now = Timestamp::now();
         let manifests = self.target.as_ref().map(|target| &target.manifests);
         let lost = matches!(event, WatchEvent::Lost(_));
+        if matches!(event, WatchEvent::Failed(..))
+            && let Some(remote) = &self.remote
+        {
+            remote.doubt();
+        }
         let mut drifts = self.watched.absorb(event, manifests, now);
+        self.suspect();
         // What we delete ourselves, to create it anew, is no drift.
         drifts.retain(|drift| !self.recreating.contains(&drift.id));
         if drifts.is_empty() {
@@ -29,42 +37,9 @@ impl Worker {
         }
         let repair = drifts.iter().any(|drift| drift.policy == DriftPolicy::Repair);
         for drift in drifts {
-            self.report_drift(drift, now).await;
+            self.report_drift(drift, now);
         }
         repair && !self.environment.spec.suspend
-    }
-
-    async fn report_drift(&mut self, drift: Drift, now: Timestamp) {
-        let policy = drift.policy;
-        let policy_name = match policy {
-            DriftPolicy::Repair => "repair",
-            DriftPolicy::Alert => "alert",
-            DriftPolicy::Ignore => "ignore",
-        };
-        self.cx.metrics.drifts.with_label_values(&[&self.key.namespace, &self.key.name, policy_name]).inc();
-        if policy == DriftPolicy::Ignore {
-            return;
-        }
-        self.repairs.drifted(&drift.id, now);
-        let by = drift.writer.as_ref().map(|writer| format!(" by {writer}")).unwrap_or_default();
-        let fields = drift.fields.join(", ");
-        tracing::info!(environment = %self.key, object = %drift.id, fields, writer = drift.writer, policy = policy_name, "drift");
-        let record = DriftRecord {
-            object: drift.id.to_string(),
-            fields: drift.fields.iter().take(20).cloned().collect(),
-            writer: drift.writer.clone(),
-            time: Time(now),
-            repaired: false,
-        };
-        self.status.drifts.insert(0, record);
-        self.status.drifts.truncate(DRIFTS_KEPT);
-        self.notify(
-            policy == DriftPolicy::Alert,
-            "DriftDetected",
-            "Observe",
-            format!("{} was changed{by}: {fields}", drift.id),
-        )
-        .await;
     }
 
     /// When the next object that is fought over is due for a repair.
@@ -77,12 +52,18 @@ impl Worker {
     /// Watches all these kinds, and returns when what exists of them is known. Kinds that can't be watched are returned with the reason.
     pub(super) async fn watch(&mut self, kinds: BTreeSet<GroupKind>, events: &mut Events) -> Vec<(GroupKind, String)> {
         for kind in &kinds {
-            if self.watched.watching(kind).is_none()
-                && let Some(known) = self.cx.cluster.kind(kind, None)
+            // Where not even its objects could be looked at, the rights may have come meanwhile.
+            if matches!(self.watched.watching(kind), None | Some(Watching::Unwatchable(_)))
+                && let Some(known) = self.cluster.kind(kind, None)
             {
+                if !known.watchable {
+                    let why = "its API has no list or watch".to_owned();
+                    self.absorb(WatchEvent::Unwatchable(kind.clone(), why));
+                    continue;
+                }
                 self.watched.asked(kind.clone());
                 let whole = self.watched.checks().cover(kind);
-                self.cx.cluster.watches().subscribe(&known, self.owner.clone(), self.events_in.clone(), whole);
+                self.cluster.watches().subscribe(&known, self.owner.clone(), self.events_in.clone(), whole);
             }
         }
         let deadline = Instant::now() + FIRST_LIST;
@@ -92,16 +73,20 @@ impl Worker {
         {
             match tokio::time::timeout_at(deadline, events.recv()).await {
                 // What drifted while nobody watched is repaired by the plan that follows.
-                Ok(Some(event)) => drop(self.absorb(event).await),
+                Ok(Some(event)) => drop(self.absorb(event)),
                 Ok(None) | Err(_) => break,
             }
         }
+        self.look_at_unwatchable(&kinds).await;
         kinds
             .into_iter()
             .filter_map(|kind| {
                 let why = match self.watched.watching(&kind)? {
                     Watching::Synced => return None,
-                    Watching::Failed(why) => format!("{why}; the agent needs the verbs list and watch on it"),
+                    Watching::Failed(why) => why.clone(),
+                    Watching::Unwatchable(why) => {
+                        format!("{why}; the agent needs the verbs list and watch on it, or at least get")
+                    }
                     Watching::Asked | Watching::Listing(..) => {
                         format!("the API server did not list it within {} s", FIRST_LIST.as_secs())
                     }
@@ -119,12 +104,18 @@ pub(super) fn field_rules(spec: &EnvironmentSpec) -> FieldRules {
         plumb_api::DriftPolicy::Alert => DriftPolicy::Alert,
         plumb_api::DriftPolicy::Ignore => DriftPolicy::Ignore,
     };
+    let conflict = |policy: plumb_api::ConflictPolicy| match policy {
+        plumb_api::ConflictPolicy::TakeOver => ConflictPolicy::TakeOver,
+        plumb_api::ConflictPolicy::Yield => ConflictPolicy::Yield,
+    };
     let rules = spec.drift.rules.iter().map(|rule| FieldRule {
         kind: rule.kind.clone(),
         name: rule.name.clone(),
         pointer: rule.pointer.clone(),
         manager: rule.manager.clone(),
-        policy: policy(rule.policy),
+        policy: rule.policy.map(policy),
+        conflict: rule.conflict.map(conflict),
+        sensitive: rule.sensitive,
     });
-    FieldRules { default: policy(spec.drift.policy), rules: rules.collect() }
+    FieldRules { default: policy(spec.drift.policy), conflicts: conflict(spec.drift.conflicts), rules: rules.collect() }
 }

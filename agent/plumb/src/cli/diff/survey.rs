@@ -7,8 +7,8 @@ use kube::{Api, ResourceExt as _, api::DynamicObject};
 use plumb_api::Environment;
 use plumb_cluster::Cluster;
 use plumb_delivery::{
-    Desired, DriftPolicy, ENVIRONMENT_LABEL, HookPhase, Known, Live, ManifestError, Manifests, NAMESPACE_LABEL,
-    ObjectId, Owner, Policy, definitions, plan, prepare, rules,
+    Desired, DriftPolicy, ENVIRONMENT_LABEL, HookPhase, Inventory, Known, Live, ManifestError, Manifests,
+    NAMESPACE_LABEL, ObjectId, Owner, Policy, definitions, plan, prepare, rules,
 };
 use plumb_kustomize::Rendered;
 use serde_json::Value;
@@ -63,9 +63,12 @@ pub(super) struct Survey {
 
 /// Asks the API server what the rendered objects would change. What is wrong with one object keeps no other from being looked at.
 ///
+/// The Environment and its inventory are in the cluster `home`, its objects in `cluster`, which mostly is the same.
+///
 /// # Errors
 /// When the inventory can't be read.
 pub(super) async fn survey(
+    home: &Cluster,
     cluster: &Cluster,
     environment: &Environment,
     rendered: Rendered,
@@ -85,7 +88,8 @@ pub(super) async fn survey(
     let mut survey = Survey { errors: problems.iter().map(ToString::to_string).collect(), ..Survey::default() };
     survey.hooks(environment, &manifests);
     survey.dry_run(cluster, &manifests).await;
-    survey.leavers(cluster, environment, &owner, &manifests, &problems).await?;
+    let inventory = home.read_inventory(environment, &owner).await?;
+    survey.leavers(cluster, environment, &owner, &inventory, &manifests, &problems).await;
     Ok(survey)
 }
 
@@ -161,10 +165,10 @@ impl Survey {
         cluster: &Cluster,
         environment: &Environment,
         owner: &Owner,
+        inventory: &Inventory,
         manifests: &Manifests,
         problems: &[ManifestError],
-    ) -> anyhow::Result<()> {
-        let inventory = cluster.read_inventory(environment, owner).await?;
+    ) {
         let unready: BTreeSet<_> = problems.iter().filter_map(ManifestError::unready).cloned().collect();
         let leaving = inventory.0.iter().filter(|id| !manifests.objects.contains_key(id) && !unready.contains(*id));
         let answers: Vec<_> = stream::iter(leaving.map(async |id| (id, live(cluster, owner, id).await)))
@@ -191,9 +195,10 @@ impl Survey {
             unready: &unready,
             held: &nothing,
             unlisted: &BTreeSet::new(),
-            inventory: &inventory,
+            inventory,
             live: &known,
             foreign: &nothing,
+            elsewhere: &BTreeMap::new(),
             unhealthy: &nothing,
         };
         match plan(manifests, &known, policy) {
@@ -205,7 +210,6 @@ impl Survey {
             }
             Err(error) => self.errors.push(error.to_string()),
         }
-        Ok(())
     }
 }
 

@@ -176,7 +176,7 @@ pub(super) mod examples {
             &json!({
                 "revision": revision,
                 "conditions": [condition("Ready", "False", "2 problems:\n- a\n- b"), condition("Drifted", "True", "")],
-                "drifts": [{"object": "ConfigMap shop/a", "fields": [".data.level"], "writer": "kubectl-edit", "time": "2026-11-21T08:00:00Z", "repaired": true}],
+                "drifts": [{"object": "ConfigMap shop/a", "fields": [".data.level"], "writer": "kubectl-edit", "values": [{"field": ".data.level", "expected": "\"info\"", "found": "\"debug\"", "manager": "kubectl-edit", "operation": "Update", "time": "2026-11-21T07:59:59Z"}], "time": "2026-11-21T08:00:00Z", "repaired": true}],
                 "promotions": [{
                     "request": "fedcba9876543210fedcba9876543210fedcba98", "revision": revision, "state": "Waiting", "message": "upstream: dev is\nnot healthy",
                 }],
@@ -249,6 +249,16 @@ mod tests {
                         ".data.level"
                       ],
                       "writer": "kubectl-edit",
+                      "values": [
+                        {
+                          "field": ".data.level",
+                          "expected": "\"info\"",
+                          "found": "\"debug\"",
+                          "manager": "kubectl-edit",
+                          "operation": "Update",
+                          "time": "2026-11-21T07:59:59Z"
+                        }
+                      ],
                       "time": "2026-11-21T08:00:00Z",
                       "repaired": true
                     }

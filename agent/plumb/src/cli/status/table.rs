@@ -62,6 +62,24 @@ pub(super) fn table(report: &Report, layout: Layout) -> String {
     sections.push(columns_of(&[&heading[..], &columns].concat(), rows, layout));
 
     let rows: Vec<Vec<Cell>> = report
+        .environments
+        .iter()
+        .flat_map(|environment| environment.drifts.iter().map(move |drift| (environment, drift)))
+        .map(|(environment, drift)| {
+            let state = if drift.repaired { ("Repaired", GREEN) } else { ("Drifted", RED) };
+            let cells = [
+                Cell::plain(&environment.name),
+                Cell::plain(&drift.time.0.to_string()),
+                Cell(state.0.into(), Some(state.1)),
+                Cell::plain(&drift.to_string()),
+            ];
+            namespace(&environment.namespace).into_iter().chain(cells).collect()
+        })
+        .collect();
+    let columns = ["DRIFT IN", "SEEN", "STATE", "WHAT"];
+    sections.push(columns_of(&[&heading[..], &columns].concat(), rows, layout));
+
+    let rows: Vec<Vec<Cell>> = report
         .repositories
         .iter()
         .filter(|repository| repository.ready != Some(true))
@@ -165,17 +183,20 @@ mod tests {
         check(
             PLAIN,
             &expect![[r#"
-            NAME      PATH               REVISION       READY     HEALTHY   DRIFTED   MESSAGE
-            dev       overlays/dev       0123456789ab   True      True      False     all 3 objects are healthy
-            staging   overlays/staging   0123456789ab   False     Unknown   True      2 problems:
-            prod      overlays/prod      -              Unknown   Unknown   Unknown   the agent has not reported yet; does it run?
+                NAME      PATH               REVISION       READY     HEALTHY   DRIFTED   MESSAGE
+                dev       overlays/dev       0123456789ab   True      True      False     all 3 objects are healthy
+                staging   overlays/staging   0123456789ab   False     Unknown   True      2 problems:
+                prod      overlays/prod      -              Unknown   Unknown   Unknown   the agent has not reported yet; does it run?
 
-            PROMOTION TO   REVISION       STATE     REQUEST        MESSAGE
-            staging        0123456789ab   Waiting   fedcba987654   upstream: dev is
+                PROMOTION TO   REVISION       STATE     REQUEST        MESSAGE
+                staging        0123456789ab   Waiting   fedcba987654   upstream: dev is
 
-            REPOSITORY   BRANCH   REVISION       READY     MESSAGE
-            platform     main     0123456789ab   Unknown   the agent has not looked at the changed spec yet
-        "#]],
+                DRIFT IN   SEEN                   STATE      WHAT
+                staging    2026-11-21T08:00:00Z   Repaired   ConfigMap shop/a: .data.level "info" -> "debug" by kubectl-edit
+
+                REPOSITORY   BRANCH   REVISION       READY     MESSAGE
+                platform     main     0123456789ab   Unknown   the agent has not looked at the changed spec yet
+            "#]],
         );
     }
 
@@ -184,17 +205,20 @@ mod tests {
         check(
             Layout { namespaces: true, width: Some(60), ..PLAIN },
             &expect![[r#"
-            NAMESPACE      NAME      PATH               REVISION       READY     HEALTHY   DRIFTED   MESSAGE
-            plumb-system   dev       overlays/dev       0123456789ab   True      True      False     all 3 objects are h…
-            plumb-system   staging   overlays/staging   0123456789ab   False     Unknown   True      2 problems:
-            plumb-system   prod      overlays/prod      -              Unknown   Unknown   Unknown   the agent has not r…
+                NAMESPACE      NAME      PATH               REVISION       READY     HEALTHY   DRIFTED   MESSAGE
+                plumb-system   dev       overlays/dev       0123456789ab   True      True      False     all 3 objects are h…
+                plumb-system   staging   overlays/staging   0123456789ab   False     Unknown   True      2 problems:
+                plumb-system   prod      overlays/prod      -              Unknown   Unknown   Unknown   the agent has not r…
 
-            NAMESPACE      PROMOTION TO   REVISION       STATE     REQUEST        MESSAGE
-            plumb-system   staging        0123456789ab   Waiting   fedcba987654   upstream: dev is
+                NAMESPACE      PROMOTION TO   REVISION       STATE     REQUEST        MESSAGE
+                plumb-system   staging        0123456789ab   Waiting   fedcba987654   upstream: dev is
 
-            NAMESPACE      REPOSITORY   BRANCH   REVISION       READY     MESSAGE
-            plumb-system   platform     main     0123456789ab   Unknown   the agent has not l…
-        "#]],
+                NAMESPACE      DRIFT IN   SEEN                   STATE      WHAT
+                plumb-system   staging    2026-11-21T08:00:00Z   Repaired   ConfigMap shop/a: .…
+
+                NAMESPACE      REPOSITORY   BRANCH   REVISION       READY     MESSAGE
+                plumb-system   platform     main     0123456789ab   Unknown   the agent has not l…
+            "#]],
         );
     }
 
