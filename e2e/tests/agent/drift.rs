@@ -35,6 +35,69 @@ async fn replicas(stage: &Stage) -> Result<Option<i32>> {
     Ok(stage.api::<Deployment>().get("web").await?.spec.and_then(|spec| spec.replicas))
 }
 
+async fn has_event(stage: &Stage, text: &str) -> Result<()> {
+    stage
+        .wait(&format!("an event that says {text}"), async || {
+            let events =
+                kubectl(&["get", "events", "-n", stage.ns(), "-o", "jsonpath={.items[*].message}"], "").await?;
+            ensure!(events.contains(text), "{events}");
+            Ok(())
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_drifted_is_told_though_it_is_repaired_and_secrets_are_not() -> Result<()> {
+    let stage = Stage::new("values").await?;
+    let hidden = json!({"kind": "ConfigMap", "name": "b", "pointer": "/data", "sensitive": true});
+    stage.environment("dev", json!({"drift": {"rules": [hidden]}})).await?;
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\nstringData:\n  value: hunter2\n";
+    let kustomization = format!("namespace: {}\nresources: [a.yaml, b.yaml, s.yaml]\n", stage.ns());
+    let revision = stage
+        .push(
+            "dev: a secret",
+            &[
+                ("overlays/dev/kustomization.yaml", Some(&kustomization)),
+                ("overlays/dev/a.yaml", Some(&e2e::stage::config_map("a", "one"))),
+                ("overlays/dev/b.yaml", Some(&e2e::stage::config_map("b", "one"))),
+                ("overlays/dev/s.yaml", Some(secret)),
+            ],
+        )
+        .await?;
+    stage.ready_at("dev", &revision).await?;
+    for name in ["configmap/a", "configmap/b"] {
+        kubectl(&["patch", name, "-n", stage.ns(), "--type=merge", "-p", r#"{"data":{"value":"mine"}}"#], "").await?;
+    }
+    kubectl(
+        &["patch", "secret/s", "-n", stage.ns(), "--type=merge", "-p", r#"{"stringData":{"value":"hunter3"}}"#],
+        "",
+    )
+    .await?;
+    has_event(&stage, r#".data.value is "mine" instead of "one""#).await?;
+    let drifts = stage
+        .wait("three drifts with what was found", async || {
+            let drifts = stage.status("dev").await?.drifts;
+            let found = drifts.iter().flat_map(|drift| &drift.values).filter(|value| value.found.is_some()).count();
+            ensure!(found == 3 && drifts.iter().all(|drift| drift.repaired), "{drifts:?}");
+            Ok(drifts)
+        })
+        .await?;
+    for drift in drifts {
+        let told = format!("{:?}", drift.values);
+        let expected = if drift.object.ends_with("/a") { (r#""one""#, r#""mine""#) } else { ("<hidden>", "<hidden>") };
+        let value = &drift.values[0];
+        ensure!((value.expected.as_str(), value.found.as_deref()) == (expected.0, Some(expected.1)), "{told}");
+    }
+    stage.has_value("a", "one").await?;
+    let (_, page) = stage.agent.get("/").await?;
+    ensure!(page.contains("mine"), "the page does not tell it: {page}");
+    let events = kubectl(&["get", "events", "-n", stage.ns(), "-o", "yaml"], "").await?;
+    for secret in ["hunter", "aHVudGVy"] {
+        ensure!(!stage.agent.log().contains(secret) && !page.contains(secret) && !events.contains(secret), "{secret}");
+    }
+    stage.end().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scaled_deployment_is_scaled_back_and_the_writer_is_named() -> Result<()> {
     let stage = Stage::new("scale").await?;
@@ -56,14 +119,13 @@ async fn a_scaled_deployment_is_scaled_back_and_the_writer_is_named() -> Result<
     ensure!(drift.fields == [".spec.replicas"], "{drift:?}");
     ensure!(drift.writer.as_deref().is_some_and(|writer| writer.contains("kubectl")), "{drift:?}");
     ensure!(stage.metric("plumb_drift_total", &["repair"]).await? >= 1.0, "no metric");
-    stage
-        .wait("the event", async || {
-            let events =
-                kubectl(&["get", "events", "-n", stage.ns(), "-o", "jsonpath={.items[*].message}"], "").await?;
-            ensure!(events.contains(".spec.replicas"), "{events}");
-            Ok(())
-        })
-        .await?;
+    has_event(&stage, ".spec.replicas is 7 instead of 2").await?;
+    let value = stage.status("dev").await?.drifts.remove(0).values.remove(0);
+    ensure!((value.expected.as_str(), value.found.as_deref()) == ("2", Some("7")), "{value:?}");
+    let through = (value.operation.as_deref(), value.subresource.as_deref());
+    ensure!(through == (Some("Update"), Some("scale")) && value.time.is_some(), "{value:?}");
+    let told = stage.agent.log();
+    ensure!(told.contains(".spec.replicas is 7 instead of 2"), "{told}");
     stage.end().await
 }
 
@@ -181,6 +243,57 @@ async fn a_field_rule_tells_and_leaves_the_field() -> Result<()> {
     stage.environment("dev", json!({})).await?;
     let none = json!({"spec": {"drift": {"rules": []}}});
     stage.api::<Environment>().patch("dev", &PatchParams::default(), &Patch::Merge(&none)).await?;
+    stage.has_value("a", "one").await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_applies_in_our_name_is_seen() -> Result<()> {
+    let stage = Stage::new("name").await?;
+    stage.environment("dev", json!({})).await?;
+    let revision = stage.push_config_maps("dev", &["a"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+    // The time of an entry has whole seconds: a write within the second of our own apply leaves no trace.
+    let applied = stage.api::<ConfigMap>().get("a").await?.metadata;
+    let entry = applied.managed_fields.clone().unwrap_or_default().remove(0);
+    let time = entry.time.map(|time| time.0.as_second()).unwrap_or_default();
+    stage
+        .wait("the next second", async || {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+            ensure!(i64::try_from(now)? > time + 1, "it is the same");
+            Ok(())
+        })
+        .await?;
+    let (annotations, labels) = (applied.annotations, applied.labels);
+    let ours = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"value": "forged"},
+        "metadata": {"name": "a", "namespace": stage.ns(), "annotations": annotations, "labels": labels},
+    });
+    kubectl(&["apply", "--server-side", "--field-manager=plumb", "-f", "-"], &ours.to_string()).await?;
+    stage.has_value("a", "one").await?;
+    has_event(&stage, r#".data.value is "forged" instead of "one""#).await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fight_is_told() -> Result<()> {
+    let stage = Stage::new("fight").await?;
+    stage.environment("dev", json!({})).await?;
+    let revision = stage.push_config_maps("dev", &["a"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+    let rival = PatchParams { field_manager: Some("rival".into()), ..PatchParams::default() };
+    stage
+        .wait("the repairs to pause", async || {
+            let change = json!({"data": {"value": "theirs"}});
+            stage.api::<ConfigMap>().patch("a", &rival, &Patch::Merge(&change)).await?;
+            let status = stage.status("dev").await?;
+            let drifted = condition(&status.conditions, "Drifted").map(|drifted| drifted.reason.as_str());
+            ensure!(drifted == Some("RepairsPaused"), "{drifted:?}");
+            Ok(())
+        })
+        .await?;
+    has_event(&stage, "is changed again and again, last by rival").await?;
+    // It is put back all the same.
     stage.has_value("a", "one").await?;
     stage.end().await
 }

@@ -89,7 +89,7 @@ async fn a_field_that_can_not_be_changed_needs_leave_to_make_the_object_anew() -
         .await?;
     push(&stage, "dev: another command", &[job("two", json!({}))]).await?;
     let message = stage.not_ready("dev", "ApplyFailed").await?;
-    ensure!(message.contains("plumb.dev/force: enabled"), "{message}");
+    ensure!(message.contains("plumb.dev/force: enabled") && message.contains("spec.force"), "{message}");
     ensure!(stage.api::<Job>().get("once").await?.metadata.uid.as_deref() == Some(&*uid), "it was deleted");
 
     push(&stage, "dev: with leave", &[job("two", json!({"plumb.dev/force": "enabled"}))]).await?;
@@ -102,6 +102,19 @@ async fn a_field_that_can_not_be_changed_needs_leave_to_make_the_object_anew() -
         .await?;
     let status = stage.status("dev").await?;
     ensure!(status.drifts.is_empty(), "our own deletion was reported: {:?}", status.drifts);
+
+    // The environment may say so for all of its objects.
+    stage.environment("dev", json!({"force": true})).await?;
+    push(&stage, "dev: a third command", &[job("three", json!({}))]).await?;
+    stage
+        .wait("the job with the third command", async || {
+            let job = stage.api::<Job>().get_opt("once").await?;
+            let spec = job.and_then(|job| job.spec?.template.spec);
+            let command = spec.and_then(|spec| spec.containers.into_iter().next()?.command);
+            ensure!(command == Some(vec!["three".to_owned()]), "{command:?}");
+            Ok(())
+        })
+        .await?;
     stage.end().await
 }
 
