@@ -82,7 +82,7 @@ step 'building the agent, the test tools and the local cluster'
 plumb=${PLUMB_BIN:-$("$root/bootstrap/build.sh")}
 [ -n "${PLUMB_E2E_BIN:-}" ] || (cd "$root" && cargo build --locked -p e2e)
 e2e=${PLUMB_E2E_BIN:-$(cd "$root" && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/e2e}
-"$root/e2e/cluster/build.sh"
+"$root/e2e/cluster/build.sh" controlplane kwok tools
 kubectl=$root/e2e/cluster/bin/kubectl
 
 if [ -n "${KUBECONFIG:-}" ]; then

@@ -18,7 +18,7 @@ export PLUMB_BIN PLUMB_LOG=info
 cargo build --release --locked -q -p bench -p e2e
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
 if [ -z "${KUBECONFIG:-}" ]; then
-    e2e/cluster/build.sh
+    e2e/cluster/build.sh controlplane kwok tools
     trap '"$target/e2e" local-cluster down --name bench' EXIT
     "$target/e2e" local-cluster up --name bench >/dev/null
     eval "$("$target/e2e" local-cluster env --name bench)"

@@ -80,8 +80,15 @@ async fn a_merged_pull_request_is_the_promotion_however_it_is_merged() -> Result
 
         forge.merge(pull.number(), method).await?;
         forge.stage.has_value("a-prod", method).await?;
-        let status = forge.stage.ready_at("prod", &revision).await?;
-        ensure!(status.promotions.is_empty(), "{:?}", status.promotions);
+        forge.stage.ready_at("prod", &revision).await?;
+        forge
+            .stage
+            .wait("nothing to wait for", async || {
+                let records = forge.stage.status("prod").await?.promotions;
+                ensure!(records.is_empty(), "{records:?}");
+                Ok(())
+            })
+            .await?;
         forge.stage.worktree.pull()?;
         let pin = forge.stage.worktree.read("overlays/prod/promoted.yaml")?;
         ensure!(pin.contains(&revision), "{pin}");
