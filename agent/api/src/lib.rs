@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "the schema derive repeats each public struct inside of a function")]
 
 mod condition;
+mod drift;
 mod environment;
 mod health_check;
 mod hook;
@@ -13,10 +14,10 @@ mod repository;
 mod transformation;
 
 pub use condition::{Reason, condition_type, keep_transition_times, set_condition};
+pub use drift::{ConflictPolicy, Drift, DriftPolicy, DriftRecord, DriftRule, DriftedValue};
 pub use environment::{
-    ConflictPolicy, DeletionPolicy, Drift, DriftPolicy, DriftRecord, DriftRule, DriftedValue, Environment,
-    EnvironmentSpec, EnvironmentStatus, KubeConfig, MergeMethod, ObjectCounts, Promotion, PromotionMode,
-    PromotionRecord, Prune, PullRequestPolicy, RevisionRecord, SecretEntry, Supersede,
+    DeletionPolicy, Environment, EnvironmentSpec, EnvironmentStatus, KubeConfig, MergeMethod, ObjectCounts, Promotion,
+    PromotionMode, PromotionRecord, Prune, PullRequestPolicy, RevisionRecord, SecretEntry, Supersede,
 };
 pub use health_check::{Dependency, HealthCheck};
 pub use hook::{HookRecord, HookRun, HookState};
