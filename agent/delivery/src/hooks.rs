@@ -16,15 +16,21 @@ pub enum HookPhase {
     BeforeApply,
     /// When all other objects are applied and healthy.
     AfterApply,
+    /// When another hook failed, or the API server refused an object.
+    OnFailure,
 }
 
 impl HookPhase {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::BeforeApply, Self::AfterApply, Self::OnFailure];
+
     /// As in the annotation.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BeforeApply => "before-apply",
             Self::AfterApply => "after-apply",
+            Self::OnFailure => "on-failure",
         }
     }
 }

@@ -15,7 +15,7 @@ pub const FORCE_ANNOTATION: &str = "plumb.dev/force";
 /// A whole number, 0 without it: an object waits until all objects with lower numbers are healthy.
 pub const WAVE_ANNOTATION: &str = "plumb.dev/wave";
 
-/// `before-apply` or `after-apply`: the object is a hook, see [`Hook`].
+/// `before-apply`, `after-apply` or `on-failure`: the object is a hook, see [`Hook`].
 pub const HOOK_ANNOTATION: &str = "plumb.dev/hook";
 /// When a hook is deleted besides before the next run, with commas in between: `succeeded`, `failed`.
 pub const HOOK_DELETE_ANNOTATION: &str = "plumb.dev/hook-delete-policy";
@@ -84,13 +84,10 @@ pub fn rules(manifest: &Value) -> Result<Rules, RulesError> {
 }
 
 fn hook(text: impl Fn(&str) -> Option<String>) -> Result<Option<Hook>, RulesError> {
-    let phase = match text(HOOK_ANNOTATION) {
-        None => return Ok(None),
-        Some(found) if found == HookPhase::BeforeApply.as_str() => HookPhase::BeforeApply,
-        Some(found) if found == HookPhase::AfterApply.as_str() => HookPhase::AfterApply,
-        Some(found) => {
-            return Err(RulesError { annotation: HOOK_ANNOTATION, found, expected: "before-apply or after-apply" });
-        }
+    let Some(found) = text(HOOK_ANNOTATION) else { return Ok(None) };
+    let Some(phase) = HookPhase::ALL.into_iter().find(|phase| phase.as_str() == found) else {
+        let expected = "before-apply, after-apply or on-failure";
+        return Err(RulesError { annotation: HOOK_ANNOTATION, found, expected });
     };
     let mut hook = Hook { phase, delete_succeeded: false, delete_failed: false };
     let Some(found) = text(HOOK_DELETE_ANNOTATION) else { return Ok(Some(hook)) };
@@ -155,6 +152,8 @@ mod tests {
         let policy = "before-creation, succeeded,failed";
         let annotations = json!({"plumb.dev/hook": "after-apply", "plumb.dev/hook-delete-policy": policy});
         assert_eq!(hook(annotations), Ok(Some(after)));
+        let failure = Hook { phase: HookPhase::OnFailure, ..before };
+        assert_eq!(hook(json!({"plumb.dev/hook": "on-failure"})), Ok(Some(failure)));
         assert!(hook(json!({"plumb.dev/hook": "PreSync"})).is_err());
         assert!(hook(json!({"plumb.dev/hook": "after-apply", "plumb.dev/hook-delete-policy": "never"})).is_err());
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::{
-    agent::Agent,
+    agent::{Agent, binary},
     stage::{Stage, config_map},
 };
 use k8s_openapi::api::{batch::v1::Job, core::v1::Event};
@@ -118,7 +118,16 @@ async fn hooks_run_once_for_each_change_and_the_apply_waits_for_them() -> Result
     stage.ready_at("dev", &other).await?;
     ensure!(stage.api::<Job>().get("before").await?.metadata.uid.as_deref() == Some(&*before), "it ran again");
 
-    // Other manifests do.
+    // Other manifests do, and a diff says so before.
+    stage.worktree.write("overlays/dev/a.yaml", config_map("a", "two"))?;
+    let output = tokio::process::Command::new(binary()?)
+        .args(["diff", "dev", "-n", stage.ns(), "-C"])
+        .arg(stage.worktree.path())
+        .output()
+        .await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(text.contains(&format!("Job.batch {}/before is a hook and would run (before-apply)", stage.ns())), "{text}");
+    stage.worktree.git(&["checkout", "--", "."])?;
     push(&stage, &hooks, "two").await?;
     started(&stage, "before", &before).await?;
     stage.has_value("a", "one").await?;
@@ -133,7 +142,8 @@ async fn a_hook_that_fails_leaves_what_runs() -> Result<()> {
     stage.environment("dev", json!({})).await?;
     let revision = push(&stage, &[], "one").await?;
     stage.ready_at("dev", &revision).await?;
-    let hooks = [job("before", "before-apply", "before-creation")];
+    let hooks =
+        [job("before", "before-apply", "before-creation"), job("sorry", "on-failure", "before-creation,succeeded")];
     let revision = push(&stage, &hooks, "two").await?;
     let first = started(&stage, "before", "").await?;
     end(&stage, "before", "Failed").await?;
@@ -142,6 +152,17 @@ async fn a_hook_that_fails_leaves_what_runs() -> Result<()> {
     has_event(&stage, "HookFailed").await?;
     stage.has_value("a", "one").await?;
 
+    // The hook for it runs, once.
+    started(&stage, "sorry", "").await?;
+    end(&stage, "sorry", "Complete").await?;
+    stage
+        .wait("the hook for the failure to end", async || {
+            ensure!(stage.api::<Job>().get_opt("sorry").await?.is_none(), "it is there");
+            Ok(())
+        })
+        .await?;
+    stage.not_ready("dev", "HookFailed").await?;
+
     // A person lets them run again.
     let asked = Patch::Merge(json!({"metadata": {"annotations": {"plumb.dev/reconcile-requested-at": "again"}}}));
     stage.api::<Environment>().patch("dev", &PatchParams::default(), &asked).await?;
@@ -149,6 +170,7 @@ async fn a_hook_that_fails_leaves_what_runs() -> Result<()> {
     end(&stage, "before", "Complete").await?;
     stage.ready_at("dev", &revision).await?;
     stage.has_value("a", "two").await?;
+    ensure!(stage.api::<Job>().get_opt("sorry").await?.is_none(), "it ran without a failure");
     // What left the overlay as a hook is not pruned.
     let revision = push(&stage, &[], "three").await?;
     stage.ready_at("dev", &revision).await?;

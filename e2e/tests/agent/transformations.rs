@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use e2e::{
     agent::{binary, kubectl},
+    cluster::AuditLog,
     stage::{Stage, config_map},
 };
 use k8s_openapi::api::{
@@ -120,6 +121,16 @@ async fn variables_come_from_the_spec_and_from_what_it_names() -> Result<()> {
     ensure!(web["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] == "80");
     let (code, text) = diff(&stage).await?;
     ensure!(code == 0, "the diff sees another render: {text}");
+
+    // What variables come from is watched, so a reconcile that changes nothing asks for nothing.
+    let audit = stage.connection.audit();
+    let mark = audit.map(AuditLog::mark).transpose()?;
+    let revision = stage.push("another file", &[("README", Some("x"))]).await?;
+    stage.ready_at("dev", &revision).await?;
+    if let (Some(audit), Some(mark)) = (audit, mark) {
+        let requests = stage.work_of_the_agent(audit.settled_since(&stage.connection.client, mark).await?);
+        ensure!(requests.is_empty(), "a commit without effect sent {requests:?}");
+    }
 
     stage.api::<ConfigMap>().patch("vars", &apply, &Patch::Apply(&vars("good morning")?)).await?;
     stage.has_value("a", "good morning ${greeting} hu").await?;

@@ -98,7 +98,9 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         published: None,
         unhealthy_since: None,
         deadline: None,
+        waited_for: Vec::new(),
         hook_deadline: None,
+        hooks_wait: false,
         cx,
         key,
     };
@@ -167,13 +169,13 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                     reconcile |= worker.absorb(event);
                 }
                 // What is waited for may have come.
-                reconcile |= matches!(worker.outcome, Outcome::Waiting(_));
+                reconcile |= matches!(worker.outcome, Outcome::Waiting(_)) || worker.hooks_wait;
             }
             Some(found) = looked.recv() => reconcile = worker.looked(&found),
             _ = promotion_records.changed() => worker.status.promotions.clone_from(&promotion_records.borrow_and_update()),
             () = worker.sources.changed() => reconcile = true,
             // What this environment depends on may be ready.
-            Ok(()) = others.changed(), if worker.waits_for_others() => reconcile = true,
+            Ok(()) = others.changed(), if worker.waits_for_others() => reconcile = worker.dependencies_changed(),
             () = sleep_until(look) => reconcile = worker.look().await,
             () = cluster::changed(&mut worker.remote) => reconcile = true,
             () = sleep_until(retry) => reconcile = true,
@@ -250,6 +252,10 @@ struct Worker {
     unhealthy_since: Option<Timestamp>,
     /// When objects that are on their way count as degraded.
     deadline: Option<Timestamp>,
+    /// What the environment depends on, as it was last seen.
+    waited_for: Vec<Option<Arc<Environment>>>,
+    /// Whether hooks for a failure have not ended.
+    hooks_wait: bool,
     /// When a hook that runs takes too long.
     hook_deadline: Option<Timestamp>,
     status: EnvironmentStatus,

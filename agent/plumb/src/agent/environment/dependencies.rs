@@ -25,6 +25,20 @@ impl Worker {
         if waits.is_empty() { Ok(()) } else { Err(Outcome::Waiting(waits.join("; "))) }
     }
 
+    /// Whether any of what the environment depends on is another than when this was asked before. A thousand environments that wait for one another would
+    /// else all look again whenever one of them moves.
+    pub(super) fn dependencies_changed(&mut self) -> bool {
+        let spec = &self.environment.spec;
+        let now: Vec<_> = spec.depends_on.iter().map(|reference| self.dependency(&reference.name)).collect();
+        let same = |(one, other): (&Option<Arc<Environment>>, &Option<Arc<Environment>>)| match (one, other) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let changed = now.len() != self.waited_for.len() || !now.iter().zip(&self.waited_for).all(same);
+        self.waited_for = now;
+        changed
+    }
+
     /// Why a dependency is not there yet.
     fn waits_for(&self, name: &str, revision: &CommitId) -> Option<String> {
         let Some(dependency) = self.dependency(name) else {

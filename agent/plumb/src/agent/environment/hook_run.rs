@@ -77,6 +77,13 @@ impl Worker {
 
     /// Makes the namespaces in which hooks run before anything else is applied. While anything of the overlay is wrong, no hook runs.
     pub(super) async fn make_way_for_hooks(&mut self, plan: &Plan, problems: &mut Problems) -> Result<(), Outcome> {
+        let begins = self.status.hooks.as_ref().is_some_and(|run| run.hooks.is_empty());
+        if self.environment.spec.atomic && begins && !self.rehearse(plan, problems).await {
+            std::mem::take(problems).into_result()?;
+            // Only kinds that the cluster does not know are left as a reason.
+            let unknown = self.target.iter().flat_map(|target| &target.errors).map(ToString::to_string);
+            return Err(Outcome::transient(Reason::ApplyFailed, unknown.collect::<Vec<_>>().join("\n")));
+        }
         let Some(target) = &self.target else { return Ok(()) };
         let wrong = target.errors.iter().filter(|error| !matches!(error, ManifestError::UnknownKind { .. }));
         for error in wrong {
@@ -104,6 +111,20 @@ impl Worker {
         }
         let named: Vec<_> = unhealthy.iter().take(5).map(ToString::to_string).collect();
         Err(Outcome::Waiting(format!("hooks (after-apply) wait for these to be healthy: {}", named.join(", "))))
+    }
+
+    /// Runs the hooks for a failure, once for each run. What becomes of them changes nothing about the failure.
+    pub(super) async fn run_hooks_on_failure(&mut self, failure: &Outcome) {
+        let Outcome::Failed { reason: Reason::HookFailed | Reason::ApplyFailed, transient: false, .. } = failure else {
+            return;
+        };
+        let Some(run) = self.hook_run().filter(|run| self.has_hooks_left(HookPhase::OnFailure, *run)) else { return };
+        match self.run_hooks(HookPhase::OnFailure, run).await {
+            // Its events are heard of though the outcome is no waiting.
+            Err(Outcome::Waiting(_)) => self.hooks_wait = true,
+            Err(outcome) => tracing::warn!(?outcome, "a hook for the failure did not succeed"),
+            Ok(()) => {}
+        }
     }
 
     /// Brings the hooks of a phase one step further; returns when all have succeeded.

@@ -68,9 +68,13 @@ impl Worker {
     /// Makes the cluster what git says, as far as it is not so already.
     pub(super) async fn reconcile(&mut self, events: &mut Events) {
         let started = Instant::now();
+        self.hooks_wait = false;
         let outcome = match self.attempt(events).await {
             Ok(()) => Outcome::Applied,
-            Err(failed) => failed,
+            Err(failed) => {
+                self.run_hooks_on_failure(&failed).await;
+                failed
+            }
         };
         let result = match &outcome {
             Outcome::Applied | Outcome::Pending | Outcome::Waiting(_) => "success",

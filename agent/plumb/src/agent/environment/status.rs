@@ -228,3 +228,33 @@ pub(super) fn weight(written: &EnvironmentStatus, status: &EnvironmentStatus) ->
         Weight::Quiet
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(reason: Reason) -> EnvironmentStatus {
+        let mut status = EnvironmentStatus::default();
+        let (healthy, time) = (reason == Reason::Succeeded, Time(Timestamp::UNIX_EPOCH));
+        set_condition(&mut status.conditions, condition_type::HEALTHY, Some(healthy), reason, "so it is", None, &time);
+        status
+    }
+
+    #[test]
+    fn a_turn_for_better_or_worse_is_told_once() {
+        let none = EnvironmentStatus::default();
+        for reason in [Reason::Succeeded, Reason::TimedOut, Reason::HealthCheckFailed, Reason::Degraded] {
+            assert_eq!(turn(&none, &status(reason)), Some((reason, "so it is")));
+            assert_eq!(turn(&status(Reason::Progressing), &status(reason)), Some((reason, "so it is")));
+            assert_eq!(turn(&status(reason), &status(reason)), None);
+            assert_eq!(turn(&status(reason), &status(Reason::Progressing)), None);
+        }
+        assert_eq!(turn(&status(Reason::Degraded), &status(Reason::Succeeded)), Some((Reason::Succeeded, "so it is")));
+    }
+
+    #[test]
+    fn the_end_of_a_hook_is_written_at_once() {
+        let ended = EnvironmentStatus { hooks: Some(plumb_api::HookRun::default()), ..EnvironmentStatus::default() };
+        assert_eq!(weight(&EnvironmentStatus::default(), &ended), Weight::Urgent);
+    }
+}
