@@ -126,7 +126,10 @@ async fn hooks_run_once_for_each_change_and_the_apply_waits_for_them() -> Result
         .output()
         .await?;
     let text = String::from_utf8_lossy(&output.stdout);
-    ensure!(text.contains(&format!("Job.batch {}/before is a hook and would run (before-apply)", stage.ns())), "{text}");
+    ensure!(
+        text.contains(&format!("Job.batch {}/before is a hook and would run (before-apply)", stage.ns())),
+        "{text}"
+    );
     stage.worktree.git(&["checkout", "--", "."])?;
     push(&stage, &hooks, "two").await?;
     started(&stage, "before", &before).await?;
