@@ -70,8 +70,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
     let mut promotion_records = promotions.subscribe();
     let mut others = cx.board.changes();
     let status = environment.status.clone().unwrap_or_default();
-    let mut expressions = Expressions::default();
-    expressions.read(&environment.spec);
+    let expressions = Expressions::of(&environment.spec);
     let mut sources = Sources::default();
     sources.follow(&environment.spec, &key.namespace, &cx.references);
     let mut worker = Worker {

@@ -20,6 +20,13 @@ pub(super) struct Expressions {
 }
 
 impl Expressions {
+    /// Those of a spec, as far as none is wrong.
+    pub(super) fn of(spec: &EnvironmentSpec) -> Self {
+        let mut expressions = Self::default();
+        expressions.read(spec);
+        expressions
+    }
+
     /// Reads those of a spec. When any is wrong, all stay as they were, and that is told.
     pub(super) fn read(&mut self, spec: &EnvironmentSpec) {
         let sources: Vec<_> = spec
