@@ -16,6 +16,7 @@ use crate::tree::{Map, Tree};
 
 pub(crate) const ORIGIN: &str = "config.kubernetes.io/origin";
 pub(crate) const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
+const LABEL: &str = "managedByLabel";
 const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "kustomize-v5.8.2");
 
 /// What the kustomization at the top asks for; in the others the field means nothing.
@@ -27,6 +28,11 @@ pub(crate) struct BuildMetadata(pub(crate) Vec<String>);
 impl BuildMetadata {
     pub(crate) fn is_noted(&self) -> bool {
         !self.0.is_empty()
+    }
+
+    /// Asks for the label that says by what the objects are made, as the command line can.
+    pub(crate) fn ask_for_label(&mut self) {
+        self.0.push(LABEL.to_owned());
     }
 
     fn asks_for(&self, entry: &str) -> bool {
@@ -44,7 +50,7 @@ impl BuildMetadata {
 
     /// Adds the label that says by what the objects are made.
     pub(crate) fn label(&self, resources: &mut Resources) -> Result<(), Fault> {
-        if !self.asks_for("managedByLabel") {
+        if !self.asks_for(LABEL) {
             return Ok(());
         }
         let (key, value) = MANAGED_BY;

@@ -4,7 +4,7 @@ use crate::error::{Errors, Fault};
 use crate::fetch::{Fetch, Nothing};
 use crate::fs::{Fs, MemoryFs};
 use crate::load::{Found, Loader};
-use crate::options::Options;
+use crate::options::{Choices, Options, Order};
 use crate::overrides::Overrides;
 use crate::remote::RepoSpec;
 use crate::{Rendered, at, render};
@@ -18,6 +18,7 @@ pub struct Builder<'a> {
     fetch: &'a dyn Fetch,
     options: Options,
     overrides: Option<&'a Overrides>,
+    choices: Choices,
 }
 
 impl std::fmt::Debug for Builder<'_> {
@@ -30,13 +31,35 @@ impl<'a> Builder<'a> {
     /// A render of what is in `fs`, with the default [`Options`], which fetches nothing.
     #[must_use]
     pub fn new(fs: &'a dyn Fs) -> Self {
-        Self { fs, fetch: &Nothing, options: Options::default(), overrides: None }
+        Self { fs, fetch: &Nothing, options: Options::default(), overrides: None, choices: Choices::default() }
     }
 
     /// With these bounds.
     #[must_use]
     pub fn options(self, options: &Options) -> Self {
         Self { options: *options, ..self }
+    }
+
+    /// Lets files lie anywhere in the tree, and not only in or below the directory of the kustomization that names them: kustomize's
+    /// `LoadRestrictionsNone`.
+    #[must_use]
+    pub fn files_anywhere(mut self, anywhere: bool) -> Self {
+        self.choices.files_anywhere = anywhere;
+        self
+    }
+
+    /// With the objects in this order, unless the kustomization says something else.
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.choices.order = order;
+        self
+    }
+
+    /// With a label on each object that says that kustomize manages it, as with the entry `managedByLabel` of `buildMetadata`.
+    #[must_use]
+    pub fn managed_by_label(mut self, labelled: bool) -> Self {
+        self.choices.managed_by_label = labelled;
+        self
     }
 
     /// With this to bring what lies outside of the tree.
@@ -56,7 +79,7 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// Everything that is wrong, as far as it can be found in one go: see [`Errors`].
     pub fn build(&self, path: &str) -> Result<Rendered, Errors> {
-        let loader = Loader::new(self.fs, self.fetch, &self.options);
+        let loader = Loader::new(self.fs, self.fetch, &self.options, self.choices);
         let directory = find_directory(&loader, path)?;
         render(loader, &directory, None, self.overrides)
     }
@@ -70,7 +93,7 @@ impl<'a> Builder<'a> {
         let shown = crate::remote::shown(url);
         let spec = RepoSpec::parse(url).ok_or_else(|| at(&shown, Fault::path("this is no URL of a git repository")))?;
         let fs = MemoryFs::new();
-        let loader = Loader::new(&fs, self.fetch, &self.options);
+        let loader = Loader::new(&fs, self.fetch, &self.options, self.choices);
         let directory = loader.repository(&spec).map_err(|fault| at(&shown, fault))?;
         render(loader, &directory, Some(url), self.overrides)
     }

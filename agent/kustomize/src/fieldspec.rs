@@ -162,7 +162,7 @@ fn visit(
             }
             field
         }
-        None if may_create => map.entry(name.to_owned()).or_insert_with(|| new("")),
+        None if may_create => map.get_or_insert_with(name, || new("")),
         None => return Ok(()),
     };
     visit(field, rest, create, set)

@@ -31,6 +31,19 @@ pub trait Fs {
         })
     }
 
+    /// The path in this tree that an absolute path leads to, when the tree has a place on a disk and the path lies in it. It need not be normalised.
+    ///
+    /// A tree that is in no place has no such paths, which is what it says unless it is implemented: then an absolute path is an error.
+    fn inside(&self, absolute: &str) -> Option<String> {
+        let _ = absolute;
+        None
+    }
+
+    /// The name of the directory that is the root of the tree, if it has one. Only a `ValueAddTransformer` without a value asks for it.
+    fn name(&self) -> Option<String> {
+        None
+    }
+
     /// The names in the directory at `path`, which is one. Only helm charts need this.
     ///
     /// # Errors

@@ -55,7 +55,7 @@ pub(crate) fn generate(
                 Ok(text) => ("data", text.to_owned()),
                 Err(_) => ("binaryData", encode_base64(&value)),
             };
-            let field = map.entry(field.to_owned()).or_insert_with(Tree::empty_mapping);
+            let field = map.get_or_insert_with(field, Tree::empty_mapping);
             if let Some(field) = field.as_mapping_mut() {
                 field.insert(key, Tree::entry(text));
             }

@@ -152,7 +152,7 @@ fn objects(loader: &Loader<'_>, printed: &[u8], file: &str, chart: &str) -> Resu
     for resource in &mut resources {
         resource.origin.line = None;
         let Some(metadata) = resource.metadata_mut() else { continue };
-        let annotations = metadata.entry("annotations".to_owned()).or_insert_with(Tree::empty_mapping);
+        let annotations = metadata.get_or_insert_with("annotations", Tree::empty_mapping);
         if annotations.is_null() {
             *annotations = Tree::empty_mapping();
         }

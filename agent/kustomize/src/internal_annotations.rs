@@ -66,7 +66,7 @@ impl Resource {
         }
         let internal: Vec<_> = internal.collect();
         let Some(metadata) = self.metadata_mut() else { return };
-        let annotations = metadata.entry(ANNOTATIONS.to_owned()).or_insert_with(Tree::empty_mapping);
+        let annotations = metadata.get_or_insert_with(ANNOTATIONS, Tree::empty_mapping);
         if annotations.is_null() {
             *annotations = Tree::empty_mapping();
         }
@@ -107,7 +107,7 @@ impl Resource {
             return Ok(());
         };
         if let Some(Tree::Mapping(annotations)) = metadata.get_mut(ANNOTATIONS) {
-            annotations.retain(|key, _| !is_internal(key));
+            annotations.retain(|key| !is_internal(key));
             if annotations.is_empty() {
                 metadata.remove(ANNOTATIONS);
             }

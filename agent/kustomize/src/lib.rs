@@ -40,13 +40,14 @@ pub use fetch::{
 };
 pub use fs::{Entry, Fs, FsError, Identity, MemoryFs};
 pub use object::{Object, Origin};
-pub use options::Options;
+pub use options::{Options, Order};
 pub use overrides::{ImageOverride, Overrides};
 pub use read_set::{Fetched, ReadSet};
 pub use remote::is_repository_url;
 
 use accumulate::{Accumulated, Accumulator, Top};
 use load::Loader;
+use object::Resource;
 
 /// What an overlay renders to, and what was read for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,25 +91,29 @@ fn render(
     });
     let mut errors = accumulator.errors;
     errors.extend(loader.schemas.fault());
-    let (Some(Top { kustomization, accumulated }), true) = (top, errors.is_empty()) else {
+    let (Some(Top { mut kustomization, accumulated }), true) = (top, errors.is_empty()) else {
         return Err(Errors(errors));
     };
     let Accumulated { mut resources, config, vars } = accumulated;
     filters::hash::apply(&mut resources).map_err(|fault| at(directory, fault))?;
+    if let Some((resource, fault)) =
+        resources.iter().find_map(|resource| Some((resource, resource.check_history().err()?)))
+    {
+        return Err(resource.error(fault).into());
+    }
     filters::name_reference::apply(&mut resources, &config.name_references)?;
     filters::ref_var::apply(&mut resources, &vars, &config.var_references)?;
     filters::local_config::apply(&mut resources)?;
-    order::sort(&mut resources, kustomization.sort.as_ref().map(|sort| &sort.value));
+    order::sort(&mut resources, kustomization.sort.as_ref().map(|sort| &sort.value), loader.choices.order);
+    if loader.choices.managed_by_label {
+        kustomization.build_metadata.ask_for_label();
+    }
     kustomization.build_metadata.label(&mut resources).map_err(|fault| at(directory, fault))?;
     filters::clean_up::apply(&mut resources, &kustomization.build_metadata)?;
     if let Some(error) = loader.schemas.fault() {
         return Err(Errors::from(error));
     }
-    let objects = resources
-        .into_list()
-        .into_iter()
-        .map(|resource| Object { value: resource.tree.into_value(), origin: resource.origin })
-        .collect();
+    let objects = resources.into_list().into_iter().map(Resource::into_object).collect();
     Ok(Rendered { objects, read: loader.into_read_set() })
 }
 

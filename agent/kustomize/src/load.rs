@@ -14,7 +14,7 @@ use crate::budget::Budget;
 use crate::error::Fault;
 use crate::fetch::Fetch;
 use crate::fs::{Entry, Fs};
-use crate::options::Options;
+use crate::options::{Choices, Options};
 use crate::read_set::{ReadSet, symlink_id};
 use crate::remote::is_remote_file;
 use crate::schema::Schemas;
@@ -34,6 +34,7 @@ pub(crate) struct Loader<'a> {
     fs: &'a dyn Fs,
     fetch: &'a dyn Fetch,
     pub(crate) budget: Budget,
+    pub(crate) choices: Choices,
     pub(crate) schemas: Schemas,
     read: RefCell<ReadSet>,
     mounts: RefCell<Mounts>,
@@ -48,11 +49,12 @@ pub(crate) enum Found {
 }
 
 impl<'a> Loader<'a> {
-    pub(crate) fn new(fs: &'a dyn Fs, fetch: &'a dyn Fetch, options: &Options) -> Self {
+    pub(crate) fn new(fs: &'a dyn Fs, fetch: &'a dyn Fetch, options: &Options, choices: Choices) -> Self {
         Self {
             fs,
             fetch,
             budget: Budget::new(options),
+            choices,
             schemas: Schemas::default(),
             read: RefCell::default(),
             mounts: RefCell::default(),
@@ -65,12 +67,12 @@ impl<'a> Loader<'a> {
 
     /// Looks a path up, relative to `directory`, following symbolic links inside the tree.
     pub(crate) fn find(&self, directory: &str, path: &str) -> Result<Found, Fault> {
-        let mut path = join(directory, path)?;
+        let mut path = self.join(directory, path)?;
         for _ in 0..=self.budget.options.max_symlinks {
             match self.lookup(&path)? {
                 Entry::File { bytes, .. } => return Ok(Found::File { path, bytes }),
                 Entry::Directory { .. } => return Ok(Found::Directory { path }),
-                Entry::Symlink { target, .. } => path = follow(&path, &target, "")?,
+                Entry::Symlink { target, .. } => path = self.follow(&path, &target, "")?,
                 Entry::Missing => match self.through_link(&path)? {
                     Some(other) => path = other,
                     None => return Ok(Found::Missing { path }),
@@ -87,7 +89,7 @@ impl<'a> Loader<'a> {
             let (parent, rest) = path.split_at(tree.len() + at);
             match self.lookup(parent)? {
                 Entry::Directory { .. } => {}
-                Entry::Symlink { target, .. } => return follow(parent, &target, rest).map(Some),
+                Entry::Symlink { target, .. } => return self.follow(parent, &target, rest).map(Some),
                 Entry::File { .. } | Entry::Missing => return Ok(None),
             }
         }
@@ -120,7 +122,7 @@ impl<'a> Loader<'a> {
         }
         match self.find(directory, path)? {
             Found::File { path: real, bytes } => {
-                if !is_below(&real, directory) {
+                if !self.may_load(&real, directory) {
                     return Err(Fault::path(format!(
                         "{path} lies outside of the directory of its kustomization, {}; files must lie in or below it (directories need not)",
                         display(directory)
@@ -141,13 +143,45 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// The last part of the path of a directory, which for the root is the name of the tree if that has one.
+    pub(crate) fn name_of(&self, directory: &str) -> String {
+        match directory {
+            "" => self.fs.name().unwrap_or_default(),
+            directory => directory.rsplit('/').next().unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// Whether a kustomization of a directory may name a file.
+    fn may_load(&self, file: &str, directory: &str) -> bool {
+        self.choices.files_anywhere || is_below(file, directory)
+    }
+
+    /// Joins a path to a directory; an absolute one must lie in the tree that is rendered, and that on a disk.
+    fn join(&self, directory: &str, path: &str) -> Result<String, Fault> {
+        let (tree, _) = split_tree(directory);
+        match self.fs.inside(path).filter(|_| path.starts_with('/') && tree.is_empty()) {
+            Some(inside) if inside.is_empty() => Ok(inside),
+            Some(inside) => join("", &inside),
+            None => join(directory, path),
+        }
+    }
+
+    fn follow(&self, link: &str, target: &str, rest: &str) -> Result<String, Fault> {
+        if target.starts_with('/')
+            && let Ok(target) = self.join(link, target)
+        {
+            return Ok(append(&target, rest));
+        }
+        follow(link, target, rest)
+    }
+
     /// Reads the kustomization file of a directory.
     pub(crate) fn kustomization(&self, directory: &str) -> Result<(String, Arc<[u8]>), Fault> {
         let mut found = Vec::new();
         let mut outside = None;
         for name in KUSTOMIZATION_FILES {
             match self.find(directory, name)? {
-                Found::File { path, bytes } if is_below(&path, directory) => found.push((path, bytes)),
+                Found::File { path, bytes } if self.may_load(&path, directory) => found.push((path, bytes)),
                 Found::File { path, .. } => outside = Some((name, path)),
                 Found::Directory { .. } | Found::Missing { .. } => {}
             }
@@ -238,8 +272,13 @@ fn follow(link: &str, target: &str, rest: &str) -> Result<String, Fault> {
     let parent = link.get(..tree.len() + inside.rfind('/').unwrap_or_default()).unwrap_or_default();
     let target = join(parent, target)
         .map_err(|fault| Fault::path(format!("the symbolic link {link} must stay inside the repository: {fault}")))?;
+    Ok(append(&target, rest))
+}
+
+/// A path below the one that a link leads to; `rest` starts with a slash, or is nothing.
+fn append(target: &str, rest: &str) -> String {
     let is_root = target.is_empty() || target.ends_with('/');
-    Ok(if is_root { format!("{target}{}", rest.trim_start_matches('/')) } else { format!("{target}{rest}") })
+    if is_root { format!("{target}{}", rest.trim_start_matches('/')) } else { format!("{target}{rest}") }
 }
 
 #[cfg(test)]
@@ -280,7 +319,7 @@ mod tests {
         fs.insert_symlink("out", "../elsewhere");
         fs.insert_symlink("loop", "loop");
         let options = Options::default();
-        let loader = Loader::new(&fs, &Nothing, &options);
+        let loader = Loader::new(&fs, &Nothing, &options, Choices::default());
         assert!(matches!(loader.find("", "link/file.yaml"), Ok(Found::File { path, .. }) if path == "real/file.yaml"));
         assert!(matches!(loader.find("deep", "up"), Ok(Found::File { path, .. }) if path == "real/file.yaml"));
         assert!(loader.find("", "out").unwrap_err().message.contains("must stay inside the repository"));

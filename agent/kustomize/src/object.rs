@@ -15,8 +15,18 @@ use crate::tree::{Map, Tree};
 pub struct Object {
     /// The object; keys are sorted.
     pub value: Value,
+    /// The namespace that it is in, which is `default` when it names none; nothing for a kind that is known to be cluster-scoped.
+    pub namespace: Option<String>,
     /// Where it came from.
     pub origin: Origin,
+}
+
+impl Object {
+    /// The object as `kustomize build` prints it.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        plumb_yaml::print(&self.value)
+    }
 }
 
 /// Where an object came from: the file that holds it, or the kustomization file that generates it.
@@ -99,8 +109,9 @@ impl Resource {
         value.filter(|value| !value.is_null()).map_or("", Tree::text)
     }
 
+    /// A null that is written out is the version of this name to kustomize.
     pub(crate) fn api_version(&self) -> &str {
-        self.text("apiVersion")
+        self.tree.get("apiVersion").map_or("", Tree::text)
     }
 
     pub(crate) fn kind(&self) -> &str {
@@ -130,6 +141,11 @@ impl Resource {
         self.schemas.is_cluster_scoped(self.api_version(), self.kind())
     }
 
+    pub(crate) fn into_object(self) -> Object {
+        let namespace = Some(self.effective_namespace()).filter(|namespace| *namespace != CLUSTER).map(str::to_owned);
+        Object { namespace, value: self.tree.into_value(), origin: self.origin }
+    }
+
     /// The identity that the object has now.
     pub(crate) fn id(&self) -> Id {
         let gvk = self.gvk();
@@ -154,6 +170,15 @@ impl Resource {
     /// The identity that the object had in its file.
     pub(crate) fn original_id(&self) -> Id {
         self.previous_ids().next().unwrap_or_else(|| self.id())
+    }
+
+    /// The name that the object has, and those that it had.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let previous = self.previous.iter().map(|previous| previous.name.as_str());
+        let mut names: Vec<String> = previous.chain([self.name()]).map(str::to_owned).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     pub(crate) fn has_id(&self, id: &Id) -> bool {
@@ -192,6 +217,18 @@ impl Resource {
         self.previous.push(PreviousName { name: id.name, namespace: id.namespace, kind: id.gvk.kind });
     }
 
+    /// Refuses an object that was renamed and had a comma in its name: kustomize keeps these names in one text with commas between them, and fails when it
+    /// reads more names than there were.
+    pub(crate) fn check_history(&self) -> Result<(), Fault> {
+        let mut names = self.previous.iter().flat_map(|previous| [&previous.name, &previous.namespace, &previous.kind]);
+        match names.find(|name| name.contains(',')) {
+            Some(name) => Err(Fault::conflict(format!(
+                "an object that was called {name:?} can not be renamed, because there is a comma in it"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Loses the history of the object and what its generator said of it.
     pub(crate) fn forget(&mut self) {
         self.previous.clear();
@@ -202,7 +239,7 @@ impl Resource {
     }
 
     pub(crate) fn metadata_mut(&mut self) -> Option<&mut Map> {
-        let metadata = self.tree.as_mapping_mut()?.entry("metadata".to_owned()).or_insert_with(Tree::empty_mapping);
+        let metadata = self.tree.as_mapping_mut()?.get_or_insert_with("metadata", Tree::empty_mapping);
         if metadata.is_null() {
             *metadata = Tree::empty_mapping();
         }

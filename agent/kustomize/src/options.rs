@@ -25,6 +25,24 @@ pub struct Options {
     pub max_regex_bytes: usize,
 }
 
+/// What else the command line of kustomize lets one choose. The default is what it does without a word.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Choices {
+    pub(crate) files_anywhere: bool,
+    pub(crate) order: Order,
+    pub(crate) managed_by_label: bool,
+}
+
+/// The order in which objects are printed when the kustomization says nothing of it in `sortOptions`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// What others depend on comes first, by fixed lists of kinds.
+    #[default]
+    Legacy,
+    /// As the objects were gathered.
+    Fifo,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use crate::id::Gvk;
 use crate::kustomization::Sort;
 use crate::object::Resource;
+use crate::options::Order;
 use crate::resources::Resources;
 
 /// What others depend on comes first, what depends on others last; kustomize's fixed lists.
@@ -38,10 +39,11 @@ const LAST: &[&str] = &["MutatingWebhookConfiguration", "ValidatingWebhookConfig
 
 static RANKS: LazyLock<HashMap<&str, isize>> = LazyLock::new(|| ranks(FIRST, LAST));
 
-/// Sorts as the kustomization at the top says; without a word from it in legacy order, as the command line does.
-pub(crate) fn sort(resources: &mut Resources, sort: Option<&Sort>) {
+/// Sorts as the kustomization at the top says; without a word from it as the command line says.
+pub(crate) fn sort(resources: &mut Resources, sort: Option<&Sort>, otherwise: Order) {
     match sort {
         Some(Sort::Fifo) => {}
+        None if otherwise == Order::Fifo => {}
         Some(Sort::Legacy(Some((first, last)))) => {
             let first: Vec<&str> = first.iter().map(String::as_str).collect();
             let last: Vec<&str> = last.iter().map(String::as_str).collect();

@@ -26,7 +26,12 @@ impl From<Fault> for FileFault {
 
 impl From<plumb_yaml::Error> for FileFault {
     fn from(error: plumb_yaml::Error) -> Self {
-        Self { line: Some(error.line), fault: Fault::syntax(format!("not valid YAML: {}", error.message)) }
+        let fault = if error.is_limit {
+            Fault::limit(error.message)
+        } else {
+            Fault::syntax(format!("not valid YAML: {}", error.message))
+        };
+        Self { line: Some(error.line), fault }
     }
 }
 
@@ -38,7 +43,13 @@ pub(crate) fn documents(bytes: &[u8], schema: Schema, budget: &Budget) -> Result
     budget.work(bytes.len());
     budget.check()?;
     let text = encoding::decode(bytes, schema)?;
-    let mut nodes = plumb_yaml::parse(&text.bytes, schema, &budget.limits())?;
+    let limits = budget.limits();
+    let mut nodes = plumb_yaml::parse(&text.bytes, schema, &limits).inspect_err(|error| {
+        // A text this long may have been read to its bound, and then nothing is left for the next one.
+        if error.is_limit && text.bytes.len() >= limits.nodes {
+            budget.values(limits.nodes);
+        }
+    })?;
     if text.first_only {
         nodes.truncate(1);
     }

@@ -11,10 +11,19 @@ const STEPS_OF_A_STATE: usize = 2;
 /// A compiled regular expression. What each match may cost goes to the budget.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
-    regex: Regex,
-    /// Bytes that the compiled program may have.
-    size: usize,
+    matcher: Matcher,
     budget: Budget,
+}
+
+#[derive(Debug, Clone)]
+enum Matcher {
+    /// The whole text, as most patterns are meant.
+    Literal(String),
+    Regex {
+        regex: Regex,
+        /// Bytes that the compiled program may have.
+        size: usize,
+    },
 }
 
 /// Why a text makes no [`Pattern`].
@@ -28,6 +37,11 @@ pub(crate) enum PatternFault {
 }
 
 impl Pattern {
+    /// A pattern that only this text fits.
+    pub(crate) fn literal(text: &str, budget: &Budget) -> Self {
+        Self { matcher: Matcher::Literal(text.to_owned()), budget: budget.clone() }
+    }
+
     pub(crate) fn new(text: &str, budget: &Budget) -> Result<Self, PatternFault> {
         const SMALL: usize = 4 << 10;
         let most = budget.options.max_regex_bytes;
@@ -37,7 +51,7 @@ impl Pattern {
             budget.work(text.len().saturating_add(size).saturating_mul(STEPS_OF_A_STATE));
             budget.check().map_err(PatternFault::Spent)?;
             match RegexBuilder::new(text).size_limit(size).build() {
-                Ok(regex) => return Ok(Self { regex, size, budget: budget.clone() }),
+                Ok(regex) => return Ok(Self { matcher: Matcher::Regex { regex, size }, budget: budget.clone() }),
                 Err(Error::CompiledTooBig(_)) if size < most => size = size.saturating_mul(16).min(most),
                 Err(Error::CompiledTooBig(_)) => return Err(PatternFault::TooLarge),
                 Err(error) => {
@@ -50,9 +64,14 @@ impl Pattern {
     }
 
     pub(crate) fn is_match(&self, text: &str) -> bool {
-        // At worst each byte visits each state. Names are short; over long texts an automaton that grows loses its cache too.
-        let states = self.size / 1024;
-        self.budget.work(text.len().saturating_mul(states).saturating_mul(1 + text.len() / 256));
-        self.regex.is_match(text)
+        match &self.matcher {
+            Matcher::Literal(literal) => literal == text,
+            Matcher::Regex { regex, size } => {
+                // At worst each byte visits each state. Names are short; over long texts an automaton that grows loses its cache too.
+                let states = size / 1024;
+                self.budget.work(text.len().saturating_mul(states).saturating_mul(1 + text.len() / 256));
+                regex.is_match(text)
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The objects of a kustomization, in order.
 
-use std::collections::HashSet;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
 use crate::budget::Budget;
 use crate::build_metadata;
@@ -20,6 +21,8 @@ pub(crate) struct Resources {
     list: Vec<Resource>,
     /// The current identities, kept while only additions happen.
     ids: Option<HashSet<Id>>,
+    /// The indices of the objects that have, or had, a name; kept while no name changes.
+    names: OnceCell<HashMap<String, Vec<usize>>>,
 }
 
 /// Steps to look at one object.
@@ -33,7 +36,7 @@ const STEPS_OF_A_NEW_OBJECT: usize = 64;
 
 impl Resources {
     pub(crate) fn new(budget: &Budget) -> Self {
-        Self { budget: budget.clone(), list: Vec::new(), ids: None }
+        Self { budget: budget.clone(), list: Vec::new(), ids: None, names: OnceCell::new() }
     }
 
     pub(crate) fn budget(&self) -> &Budget {
@@ -54,18 +57,56 @@ impl Resources {
     }
 
     pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Resource> {
-        self.ids = None;
+        self.forget();
         self.look_at_all(STEPS_OF_A_CHANGE);
         self.list.iter_mut()
     }
 
-    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Resource> {
+    /// Forgets what was known of identities and names.
+    fn forget(&mut self) {
         self.ids = None;
-        self.list.get_mut(index)
+        self.names.take();
+    }
+
+    /// Changes one object. What is known of the identities stays known.
+    pub(crate) fn change<T>(&mut self, index: usize, change: impl FnOnce(&mut Resource) -> T) -> Option<T> {
+        let resource = self.list.get_mut(index)?;
+        let before = self.ids.is_some().then(|| resource.id());
+        let names = self.names.get().is_some().then(|| resource.names());
+        let changed = change(resource);
+        if names.is_some_and(|names| names != resource.names()) {
+            self.names.take();
+        }
+        if let (Some(before), Some(ids)) = (before, &mut self.ids) {
+            let after = resource.id();
+            if before != after && !(ids.remove(&before) && ids.insert(after)) {
+                // Two objects are the same now, which the next look at all of them finds.
+                self.ids = None;
+            }
+        }
+        Some(changed)
+    }
+
+    pub(crate) fn remove(&mut self, index: usize) {
+        let removed = self.list.remove(index);
+        self.names.take();
+        if let Some(ids) = &mut self.ids {
+            ids.remove(&removed.id());
+        }
+    }
+
+    /// Refuses objects that have become the same.
+    pub(crate) fn check_identities(&mut self) -> Result<(), Fault> {
+        if self.ids.is_some() {
+            return Ok(());
+        }
+        self.names.take();
+        let list = std::mem::take(&mut self.list);
+        self.append_all(list)
     }
 
     pub(crate) fn list_mut(&mut self) -> &mut Vec<Resource> {
-        self.ids = None;
+        self.forget();
         &mut self.list
     }
 
@@ -96,6 +137,11 @@ impl Resources {
             return Err(Fault::conflict(message));
         }
         ids.insert(id);
+        if let Some(names) = self.names.get_mut() {
+            for name in resource.names() {
+                names.entry(name).or_default().push(self.list.len());
+            }
+        }
         self.list.push(resource);
         Ok(())
     }
@@ -106,7 +152,20 @@ impl Resources {
 
     /// The indices of the objects that have, or had, an identity.
     pub(crate) fn matching(&self, id: &Id) -> Vec<usize> {
-        self.iter().enumerate().filter(|(_, resource)| resource.has_id(id)).map(|(index, _)| index).collect()
+        let names = self.names.get_or_init(|| {
+            self.look_at_all(STEPS_OF_AN_IDENTITY);
+            let mut names: HashMap<String, Vec<usize>> = HashMap::new();
+            for (index, resource) in self.list.iter().enumerate() {
+                for name in resource.names() {
+                    names.entry(name).or_default().push(index);
+                }
+            }
+            names
+        });
+        let found = names.get(&id.name).map(Vec::as_slice).unwrap_or_default();
+        self.budget.work(STEPS_OF_AN_OBJECT.saturating_mul(1 + found.len()));
+        let is = |index: &&usize| self.list.get(**index).is_some_and(|resource| resource.has_id(id));
+        found.iter().filter(is).copied().collect()
     }
 
     /// The one object that has, or had, an identity.
@@ -142,7 +201,7 @@ impl Resources {
     }
 
     /// Adds a generated object, or puts it into the one that is there already.
-    pub(crate) fn absorb(&mut self, mut resource: Resource) -> Result<(), Fault> {
+    pub(crate) fn absorb(&mut self, resource: Resource) -> Result<(), Fault> {
         self.budget.check()?;
         let id = resource.id();
         let matching = self.matching(&id);
@@ -153,17 +212,7 @@ impl Resources {
             ))),
             ([], _) => self.append(resource),
             ([index], Behavior::Merge | Behavior::Replace) => {
-                let Some(old) = self.get_mut(*index) else { return Ok(()) };
-                let merge = resource.behavior == Behavior::Merge;
-                take_metadata(&mut resource, old)?;
-                if merge {
-                    let from = if resource.kind() == "Secret" { &with_encoded_strings(&old.tree) } else { &old.tree };
-                    merge_strings(&mut resource.tree, from, "data")?;
-                    merge_strings(&mut resource.tree, &old.tree, "binaryData")?;
-                    build_metadata::keep_origin(&mut resource, old);
-                }
-                *old = resource;
-                Ok(())
+                self.change(*index, |old| absorb(old, resource)).unwrap_or(Ok(()))
             }
             ([index], _) => {
                 let at = self.list.get(*index).map(|other| format!(" ({})", other.origin)).unwrap_or_default();
@@ -180,6 +229,20 @@ impl Resources {
             }
         }
     }
+}
+
+/// Puts a generated object in the place of one, merged with it if it says so.
+fn absorb(old: &mut Resource, mut new: Resource) -> Result<(), Fault> {
+    let merge = new.behavior == Behavior::Merge;
+    take_metadata(&mut new, old)?;
+    if merge {
+        let from = if new.kind() == "Secret" { &with_encoded_strings(&old.tree) } else { &old.tree };
+        merge_strings(&mut new.tree, from, "data")?;
+        merge_strings(&mut new.tree, &old.tree, "binaryData")?;
+        build_metadata::keep_origin(&mut new, old);
+    }
+    *old = new;
+    Ok(())
 }
 
 /// Gives a generated object the name, history, labels and annotations of the one that it replaces; its own labels and
@@ -210,7 +273,7 @@ fn with_encoded_strings(secret: &Tree) -> Tree {
     let mut secret = secret.clone();
     let Some(map) = secret.as_mapping_mut() else { return secret };
     if let Some(Tree::Mapping(strings)) = map.remove("stringData") {
-        let data = map.entry("data".to_owned()).or_insert_with(Tree::empty_mapping);
+        let data = map.get_or_insert_with("data", Tree::empty_mapping);
         if let Some(data) = data.as_mapping_mut() {
             for (key, value) in strings {
                 let text = if value.is_null() { "" } else { value.text() };

@@ -4,7 +4,7 @@
 //! `1.20` as an annotation becomes `"1.20"`, and an empty null is dropped by a patch where a written `null` stays. So the text
 //! is kept beside the value until the object is printed.
 
-use std::collections::BTreeMap;
+mod map;
 
 use plumb_yaml::{Data, Limits, Node, Number, Schema, Style, Value};
 
@@ -12,8 +12,7 @@ use crate::error::Fault;
 use crate::scalar_type::Type;
 use crate::shared::Shared;
 
-/// A mapping; kustomize sorts keys when it prints.
-pub(crate) type Map = BTreeMap<String, Tree>;
+pub(crate) use map::Map;
 
 /// A YAML value.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,9 +99,14 @@ impl Tree {
     }
 
     /// Puts a string in quotes as [`Tree::entry`] does.
+    ///
+    /// A scalar that has no type becomes a string by that, whatever it looks like.
     pub(crate) fn quote_as_entry(&mut self) {
-        if let Self::Scalar(scalar @ Scalar { kind: Kind::String, quoted: false, .. }) = self {
-            scalar.quoted = looks_different(&scalar.text);
+        if let Self::Scalar(scalar @ Scalar { quoted: false, .. }) = self
+            && (scalar.kind == Kind::String || scalar.typed == Type::Open)
+            && looks_different(&scalar.text)
+        {
+            *scalar = Scalar { kind: Kind::String, quoted: true, typed: Type::String, ..scalar.clone() };
         }
     }
 
@@ -154,8 +158,10 @@ impl Tree {
 
     /// A scalar that a filter adds without quotes: nothing at all is null.
     pub(crate) fn added(text: impl Into<String>) -> Self {
-        let text = text.into();
-        if text.is_empty() { Self::Scalar(Scalar::new(text, Kind::Null)) } else { Self::plain(text) }
+        match Self::plain(text) {
+            Self::Scalar(scalar) if scalar.text.is_empty() => Self::Scalar(Scalar { kind: Kind::Null, ..scalar }),
+            plain => plain,
+        }
     }
 
     /// Lets a text in the place of this one make it another type, unless it stands in quotes.
@@ -183,16 +189,15 @@ impl Tree {
             }
             Data::Sequence(items) => Self::Sequence(items.iter().map(Self::from_node).collect::<Result<_, _>>()?),
             Data::Mapping(entries) => {
-                let mut map = Map::new();
-                for (key, value) in entries {
-                    let Data::String(name) = &key.data else {
-                        let message =
-                            format!("line {}: a key of an object must be a string; put it in quotes", key.line);
-                        return Err(Fault::syntax(message));
-                    };
-                    map.insert(name.clone(), Self::from_node(value)?);
-                }
-                Self::Mapping(map)
+                let entry = |(key, value): &(Node, Node)| match &key.data {
+                    Data::String(name) => Ok((name.clone(), Self::from_node(value)?)),
+                    _ => Err(Fault::syntax(format!(
+                        "line {}: a key of an object must be a string; put it in quotes",
+                        key.line
+                    ))),
+                };
+                let map = entries.iter().map(entry).collect::<Result<Map, _>>()?;
+                Self::Mapping(map.written(node.is_flow()))
             }
         })
     }
@@ -208,13 +213,24 @@ impl Tree {
                 Self::Scalar(Scalar { quoted, ..Scalar::new(text, Kind::String) })
             }
             Value::Array(items) => Self::Sequence(items.into_iter().map(Self::from_value).collect()),
-            Value::Object(map) => Self::Mapping(map.into_iter().map(|(k, v)| (k, Self::from_value(v))).collect()),
+            Value::Object(map) => {
+                // Only an empty map is printed in braces.
+                let flow = map.is_empty();
+                let map: Map = map.into_iter().map(|(k, v)| (k, Self::from_value(v))).collect();
+                Self::Mapping(map.written(flow))
+            }
         }
     }
 
     pub(crate) fn into_value(self) -> Value {
+        self.into_value_within(false)
+    }
+
+    /// `flow` tells that it stands within brackets or braces.
+    fn into_value_within(self, flow: bool) -> Value {
         match self {
             Self::Scalar(scalar) => match scalar.kind {
+                Kind::Null if flow && scalar.text.is_empty() => Value::String(String::new()),
                 Kind::Null => Value::Null,
                 Kind::Nothing => Value::String(String::new()),
                 Kind::Bool(value) => Value::Bool(value),
@@ -222,8 +238,11 @@ impl Tree {
                 Kind::String | Kind::Misfit => Value::String(scalar.text),
                 Kind::Timestamp(value) => Value::String(value.into()),
             },
-            Self::Sequence(items) => Value::Array(items.into_iter().map(Self::into_value).collect()),
-            Self::Mapping(map) => Value::Object(map.into_iter().map(|(k, v)| (k, v.into_value())).collect()),
+            Self::Sequence(items) => Value::Array(items.into_iter().map(|item| item.into_value_within(flow)).collect()),
+            Self::Mapping(map) => {
+                let flow = flow || map.is_flow();
+                Value::Object(map.into_iter().map(|(k, v)| (k, v.into_value_within(flow))).collect())
+            }
         }
     }
 
@@ -243,15 +262,20 @@ impl Tree {
     /// Makes a plain null of nothing within brackets, where kustomize takes the value and not what it writes for it.
     pub(crate) fn settle_nothing(&mut self) {
         match self {
-            Self::Scalar(scalar) if scalar.kind == Kind::Nothing => scalar.kind = Kind::Null,
+            Self::Scalar(scalar) if scalar.kind == Kind::Nothing => *scalar = Scalar::new("null", Kind::Null),
             Self::Scalar(_) => {}
             Self::Sequence(items) => items.iter_mut().for_each(Self::settle_nothing),
             Self::Mapping(map) => map.values_mut().for_each(Self::settle_nothing),
         }
     }
 
+    /// Whether it is null to filters, which nothing at all is not when a filter has added it.
     pub(crate) fn is_null(&self) -> bool {
-        matches!(self, Self::Scalar(Scalar { kind: Kind::Null | Kind::Nothing, .. }))
+        match self {
+            Self::Scalar(Scalar { kind: Kind::Null, text, typed: Type::Open, .. }) => !text.is_empty(),
+            Self::Scalar(Scalar { kind: Kind::Null | Kind::Nothing, .. }) => true,
+            _ => false,
+        }
     }
 
     /// Whether it is a scalar in quotes or a block.

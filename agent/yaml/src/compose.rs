@@ -143,7 +143,7 @@ impl<'t> Composer<'_, 't> {
 
     fn scalar(&mut self, text: String, style: Style, tag: Option<&str>, place: (u32, u32)) -> Result<Finished, Error> {
         let fault = |message: String| Error::new(place.0, place.1, message);
-        self.budget.node().map_err(fault)?;
+        self.budget.node().map_err(|message| Error::limit(place.0, place.1, message))?;
         let quoted = style != Style::Plain;
         let is_key = self.expects_key();
         self.kept |= matches!(style, Style::Literal | Style::Folded) && (text == "\n" || text.ends_with("\n\n"));
@@ -196,8 +196,8 @@ impl<'t> Composer<'_, 't> {
         let Some(name) = name.filter(|_| self.keeps_anchors) else { return Ok(()) };
         // A copy within a copy could make the memory that anchors cost grow with their depth.
         if self.open.iter().any(|open| open.anchor.is_some()) {
-            let fault = |message: String| Error::new(finished.node.line, finished.node.column(), message);
-            self.budget.copy(finished.size).map_err(fault)?;
+            let limit = |message: String| Error::limit(finished.node.line, finished.node.column(), message);
+            self.budget.copy(finished.size).map_err(limit)?;
         }
         self.anchors.insert(name, Some((finished.node.clone(), finished.size)));
         Ok(())
@@ -205,15 +205,16 @@ impl<'t> Composer<'_, 't> {
 
     fn alias(&mut self, name: &str, place: (u32, u32)) -> Result<Finished, Error> {
         let fault = |message: String| Error::new(place.0, place.1, message);
+        let limit = |message: String| Error::limit(place.0, place.1, message);
         let (node, size) = match self.anchors.get(name) {
             Some(Some(found)) => found,
             Some(None) => return Err(fault("the value of the anchor contains an alias of itself".to_owned())),
             None => return Err(fault("the alias has no anchor before it in this document".to_owned())),
         };
         let size = *size;
-        self.budget.copy(size).map_err(fault)?;
+        self.budget.copy(size).map_err(limit)?;
         if self.open.len() + size.depth > self.budget.limits.depth {
-            return Err(fault(self.too_deep()));
+            return Err(limit(self.too_deep()));
         }
         let mut node = node.clone();
         node.move_to(place.0, place.1);
@@ -225,10 +226,10 @@ impl<'t> Composer<'_, 't> {
     }
 
     fn start(&mut self, items: Items, flow: bool, anchor: Option<&'t str>, place: (u32, u32)) -> Result<(), Error> {
-        let fault = |message: String| Error::new(place.0, place.1, message);
-        self.budget.node().map_err(fault)?;
+        let limit = |message: String| Error::limit(place.0, place.1, message);
+        self.budget.node().map_err(limit)?;
         if self.open.len() >= self.budget.limits.depth {
-            return Err(fault(self.too_deep()));
+            return Err(limit(self.too_deep()));
         }
         if let Some(name) = anchor.filter(|_| self.keeps_anchors) {
             self.anchors.insert(name, None);

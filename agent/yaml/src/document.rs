@@ -17,7 +17,7 @@ pub(crate) struct Piece<'t> {
 pub(crate) fn text<'b>(bytes: &'b [u8], limits: &Limits) -> Result<&'b str, Error> {
     if bytes.len() > limits.bytes {
         let message = format!("the file has {} bytes, the limit is {}; split it", bytes.len(), limits.bytes);
-        return Err(Error::new(1, 1, message));
+        return Err(Error::limit(1, 1, message));
     }
     if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
         return Err(Error::new(1, 1, "the file is in UTF-16; save it as UTF-8"));
@@ -106,7 +106,7 @@ pub(crate) fn split<'t>(text: &'t str, limits: &Limits) -> Result<Vec<Piece<'t>>
         at += row.len();
         line += 1;
         if pieces.len() >= limits.documents {
-            return Err(Error::new(line, 1, format!("more than {} documents; split the file", limits.documents)));
+            return Err(Error::limit(line, 1, format!("more than {} documents; split the file", limits.documents)));
         }
     }
     pieces.push(Piece { text: &text[start..], line: start_line });

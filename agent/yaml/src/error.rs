@@ -14,10 +14,17 @@ pub struct Error {
     pub column: u32,
     /// What was found, what was expected and what to do, in lower case and without the place.
     pub message: String,
+    /// Whether the text is only too large: it passes one of the [`Limits`](crate::Limits).
+    pub is_limit: bool,
 }
 
 impl Error {
     pub(crate) fn new(line: u32, column: u32, message: impl Into<String>) -> Self {
-        Self { line, column, message: message.into() }
+        Self { line, column, message: message.into(), is_limit: false }
+    }
+
+    /// A limit that is passed.
+    pub(crate) fn limit(line: u32, column: u32, message: impl Into<String>) -> Self {
+        Self { is_limit: true, ..Self::new(line, column, message) }
     }
 }

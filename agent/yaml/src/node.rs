@@ -103,6 +103,12 @@ impl Node {
         self.style
     }
 
+    /// Whether it is a collection that is written in brackets or braces.
+    #[must_use]
+    pub fn is_flow(&self) -> bool {
+        self.is(Trait::Flow)
+    }
+
     /// The text of a scalar as the file has it, before it became a value: `1.20`, `0x10`, `~`, `2020-01-01`.
     ///
     /// Quotes, escapes and folding are gone. kustomize compares and copies this text where it edits YAML nodes. None for a

@@ -72,13 +72,13 @@ impl Accumulator<'_> {
                     }
                 }
                 let value = match value.trim() {
-                    "" => place.directory.rsplit('/').next().unwrap_or_default().to_owned(),
+                    "" => self.loader.name_of(place.directory),
                     value => value.to_owned(),
                 };
                 let wrong = if targets.is_empty() {
                     Some("at least one target is needed")
                 } else if value.is_empty() {
-                    Some("the root of the repository has no name that could be the value; set value")
+                    Some("the root of the tree has no name that could be the value; set value")
                 } else {
                     None
                 };

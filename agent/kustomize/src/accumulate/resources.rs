@@ -201,6 +201,11 @@ impl Accumulator<'_> {
     }
 
     fn may_enter(&self, layer: &Layer<'_>, written: &str, directory: &str) -> Result<(), Fault> {
+        if written.starts_with('/') {
+            let message =
+                format!("{written} is the absolute path of a directory; name it as seen from the kustomization");
+            return Err(Fault::path(message));
+        }
         // Two entries of a list that run together for want of indentation make such a path.
         if written.split('/').any(|part| part != ".." && part.contains("..")) {
             return Err(Fault::path(format!("{written:?} is ambiguous; check the indentation of the list")));

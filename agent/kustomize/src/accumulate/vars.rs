@@ -20,9 +20,7 @@ impl Accumulator<'_> {
             let result = match found[..] {
                 [] => Ok(()),
                 [index] => {
-                    if let Some(resource) = accumulated.resources.get_mut(index) {
-                        resource.vars.push(entry.value.name.clone());
-                    }
+                    accumulated.resources.change(index, |resource| resource.vars.push(entry.value.name.clone()));
                     Ok(())
                 }
                 _ => Err(Fault::conflict(format!(

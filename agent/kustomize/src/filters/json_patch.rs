@@ -12,7 +12,7 @@ const STEPS_OF_AN_OPERATION: usize = 64;
 /// A map of JSON takes as much memory as so many other values.
 const VALUES_OF_A_MAP: usize = 8;
 /// Steps to move one element of a list aside.
-const STEPS_OF_A_SHIFT: usize = 1;
+const STEPS_OF_A_SHIFT: usize = 2;
 
 /// Applies the operations in order; all or nothing.
 pub(crate) fn apply(mut document: Value, operations: &[Value], budget: &Budget) -> Result<Value, Fault> {

@@ -156,8 +156,8 @@ fn walk_map<'b>(
         Directive::Replace => return settle_map(patch, schema, build).map(Some),
         Directive::Merge => {}
     }
-    let mut merged = Map::new();
-    let only_in_patch: Vec<String> = patch.keys().filter(|key| !object.contains_key(*key)).cloned().collect();
+    let mut merged = Map::like(&object);
+    let only_in_patch: Vec<String> = patch.keys().filter(|key| !object.contains_key(key)).cloned().collect();
     let keys: Vec<String> = object.keys().cloned().chain(only_in_patch).collect();
     for key in keys {
         let schema = schema.and_then(|schema| schema.field(&key));
@@ -195,7 +195,7 @@ pub(super) fn settle<'b>(tree: Tree, schema: Option<Schema<'b>>, build: Build<'b
 }
 
 fn settle_map<'b>(map: Map, schema: Option<Schema<'b>>, build: Build<'b>) -> Result<Tree, Fault> {
-    let mut settled = Map::new();
+    let mut settled = Map::like(&map);
     for (key, value) in map {
         let schema = schema.and_then(|schema| schema.field(&key));
         if let Some(mut value) = settle(value, schema, build).map_err(|fault| under(&key, &fault))? {

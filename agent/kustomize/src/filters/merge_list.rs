@@ -158,7 +158,7 @@ impl Merge<'_> {
         let Some(value) = value.as_mut() else { return Ok(()) };
         if let Tree::Mapping(map) = value {
             for (key, text) in keys.iter().zip(values) {
-                if !text.is_empty() && !map.contains_key(*key) {
+                if !text.is_empty() && !map.contains_key(key) {
                     map.insert((*key).to_owned(), Tree::plain(text.clone()));
                 }
             }
@@ -228,7 +228,7 @@ fn find(items: &[Tree], keys: &[&str], values: &[String]) -> Option<usize> {
     }
     items.iter().position(|item| {
         item.as_mapping().is_some_and(|map| {
-            keys.iter().zip(values).all(|(key, value)| map.get(*key).is_some_and(|field| field.text() == value))
+            keys.iter().zip(values).all(|(key, value)| map.get(key).is_some_and(|field| field.text() == value))
         })
     })
 }
@@ -304,7 +304,7 @@ fn append(items: &mut Vec<Tree>, elements: Vec<Tree>, keys: &[&str]) -> Result<(
         let mut values = Vec::new();
         for key in keys {
             let field = match &element {
-                Tree::Mapping(map) => map.get(*key),
+                Tree::Mapping(map) => map.get(key),
                 null if null.is_null() => None,
                 other => {
                     let found = other.describe();

@@ -35,7 +35,7 @@ pub(crate) fn apply(resources: &mut Resources, affix: Affix, text: &str, specs: 
                     Affix::Suffix => format!("{}{text}", tree.text()),
                 };
                 budget.text(new.len());
-                tree.set_text(new);
+                tree.assign(Tree::added(new));
                 budget.check()
             })?;
         }

@@ -25,11 +25,12 @@ struct Candidate {
     suffixes: Vec<String>,
 }
 
-/// All candidates, and which had a name before.
+/// All candidates, and which had a name before, or a namespace at first.
 struct Candidates {
     budget: Budget,
     all: Vec<Candidate>,
     by_previous_name: HashMap<String, Vec<usize>>,
+    by_original_namespace: HashMap<String, Vec<usize>>,
 }
 
 /// The object whose references are followed.
@@ -82,6 +83,7 @@ fn follow(resource: &mut Resource, references: &[NameReference], candidates: &Ca
 impl Candidates {
     fn new(resources: &Resources) -> Self {
         let mut by_previous_name: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut by_original_namespace: HashMap<String, Vec<usize>> = HashMap::new();
         let mut all = Vec::with_capacity(resources.len());
         for (index, resource) in resources.iter().enumerate() {
             let previous: Vec<Id> = resource.previous_ids().collect();
@@ -90,8 +92,10 @@ impl Candidates {
                 by_previous_name.entry(name.to_owned()).or_default().push(index);
             }
             let id = resource.id();
+            let original_namespace = previous.first().unwrap_or(&id).namespace.clone();
+            by_original_namespace.entry(original_namespace.clone()).or_default().push(index);
             all.push(Candidate {
-                original_namespace: previous.first().unwrap_or(&id).namespace.clone(),
+                original_namespace,
                 id,
                 previous,
                 name: resource.name().to_owned(),
@@ -100,11 +104,19 @@ impl Candidates {
                 suffixes: resource.suffixes.clone(),
             });
         }
-        Self { budget: resources.budget().clone(), all, by_previous_name }
+        Self { budget: resources.budget().clone(), all, by_previous_name, by_original_namespace }
     }
 
     fn named_before(&self, name: &str) -> Vec<&Candidate> {
-        let indices = self.by_previous_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        self.at(self.by_previous_name.get(name))
+    }
+
+    fn of_original_namespace(&self, namespace: &str) -> Vec<&Candidate> {
+        self.at(self.by_original_namespace.get(namespace))
+    }
+
+    fn at(&self, indices: Option<&Vec<usize>>) -> Vec<&Candidate> {
+        let indices = indices.map(Vec::as_slice).unwrap_or_default();
         indices.iter().filter_map(|index| self.all.get(*index)).collect()
     }
 }
@@ -197,13 +209,10 @@ impl Reference<'_> {
             None => None,
             Some(namespace) => {
                 let namespace = namespace.text().to_owned();
-                self.candidates.budget.work(self.candidates.all.len());
                 // The original namespace counts before the current one.
-                let original = self
-                    .candidates
-                    .all
-                    .iter()
-                    .any(|candidate| self.referrer.reaches(candidate) && candidate.original_namespace == namespace);
+                let original = self.candidates.of_original_namespace(&namespace);
+                self.candidates.budget.work(original.len().saturating_mul(STEPS_OF_A_CANDIDATE));
+                let original = original.into_iter().any(|candidate| self.referrer.reaches(candidate));
                 Some((namespace, original))
             }
         };

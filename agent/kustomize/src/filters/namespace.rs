@@ -136,7 +136,7 @@ impl Namespace {
             }
             let fits = subject.get(key).is_some_and(|value| value.text() == wanted);
             if let Some(map) = subject.as_mapping_mut().filter(|_| fits) {
-                self.set(map.entry("namespace".to_owned()).or_insert_with(|| Tree::string("")), budget)?;
+                self.set(map.get_or_insert_with("namespace", || Tree::string("")), budget)?;
             }
         }
         Ok(())

@@ -5,7 +5,9 @@ use plumb_yaml::{Data, Limits, Schema, Value};
 use super::go_json;
 use super::json_patch;
 use super::target::Matcher;
+use crate::budget::Budget;
 use crate::error::Fault;
+use crate::object::Resource;
 use crate::resources::Resources;
 use crate::scalar_type::check_types;
 use crate::tree::{Kind, Scalar, Tree};
@@ -50,32 +52,36 @@ pub(crate) fn apply(
 ) -> Result<(), Fault> {
     let budget = resources.budget().clone();
     for index in matcher.select(resources)? {
-        let Some(resource) = resources.get_mut(index) else { continue };
-        if remember_names {
-            resource.store_previous_name();
-        }
-        let id = resource.id();
-        let at = |fault: Fault| Fault { kind: fault.kind, message: format!("{id}: {}", fault.message) };
-        resource.show_internal_annotations();
-        let size = resource.tree.size();
-        budget.work(size.text + size.values.saturating_mul(STEPS_OF_A_CONVERTED_VALUE));
-        budget.check()?;
-        check_types(&resource.tree).map_err(at)?;
-        let patched = json_patch::apply(resource.tree.clone().into_value(), operations, &budget).map_err(at)?;
-        if !patched.is_object() {
-            return Err(Fault::conflict(format!("{id}: the patch leaves no object, which must be a map")));
-        }
-        resource.tree = Tree::from_value(patched);
-        write_numbers_as_go(&mut resource.tree);
-        // kustomize puts back what it knew, whatever the patch did to it.
-        resource.show_internal_annotations();
-        resource.read_internal_annotations().map_err(at)?;
-        let annotations = resource.metadata_strings("annotations");
-        let annotations = annotations.map(|(key, text)| (key.to_owned(), Tree::entry(text))).collect();
-        resource.set_metadata_strings("annotations", annotations);
-        if remember_names {
-            resource.validate().map_err(|fault| Fault::conflict(format!("{id}: after the patch, {fault}")))?;
-        }
+        resources.change(index, |resource| patch(resource, operations, remember_names, &budget)).unwrap_or(Ok(()))?;
+    }
+    Ok(())
+}
+
+fn patch(resource: &mut Resource, operations: &[Value], remember_names: bool, budget: &Budget) -> Result<(), Fault> {
+    if remember_names {
+        resource.store_previous_name();
+    }
+    let id = resource.id();
+    let at = |fault: Fault| Fault { kind: fault.kind, message: format!("{id}: {}", fault.message) };
+    resource.show_internal_annotations();
+    let size = resource.tree.size();
+    budget.work(size.text + size.values.saturating_mul(STEPS_OF_A_CONVERTED_VALUE));
+    budget.check()?;
+    check_types(&resource.tree).map_err(at)?;
+    let patched = json_patch::apply(resource.tree.clone().into_value(), operations, budget).map_err(at)?;
+    if !patched.is_object() {
+        return Err(Fault::conflict(format!("{id}: the patch leaves no object, which must be a map")));
+    }
+    resource.tree = Tree::from_value(patched);
+    write_numbers_as_go(&mut resource.tree);
+    // kustomize puts back what it knew, whatever the patch did to it.
+    resource.show_internal_annotations();
+    resource.read_internal_annotations().map_err(at)?;
+    let annotations = resource.metadata_strings("annotations");
+    let annotations = annotations.map(|(key, text)| (key.to_owned(), Tree::entry(text))).collect();
+    resource.set_metadata_strings("annotations", annotations);
+    if remember_names {
+        resource.validate().map_err(|fault| Fault::conflict(format!("{id}: after the patch, {fault}")))?;
     }
     Ok(())
 }

@@ -40,11 +40,11 @@ pub(crate) fn apply_by_name(resources: &mut Resources, patch: &Resource, allow: 
     }
     let mut deleted = false;
     let budget = resources.budget().clone();
-    if let Some(resource) = resources.get_mut(index) {
-        deleted = !patch_one(resource, &patch, allow, &budget)?;
+    if let Some(patched) = resources.change(index, |resource| patch_one(resource, &patch, allow, &budget)) {
+        deleted = !patched?;
     }
     if deleted {
-        resources.list_mut().remove(index);
+        resources.remove(index);
     }
     Ok(())
 }
@@ -74,22 +74,28 @@ fn apply_to(resources: &mut Resources, selected: Vec<usize>, patch: &Resource, a
     let mut deleted = Vec::new();
     let budget = resources.budget().clone();
     for index in selected {
-        let Some(resource) = resources.get_mut(index) else { continue };
-        if let Tree::Mapping(map) = &mut patch.tree {
-            map.insert("apiVersion".to_owned(), Tree::plain(resource.api_version()));
-        }
-        let versionless = resource.api_version().is_empty();
-        if !patch_one(resource, &patch, allow, &budget)? {
+        let patched = resources.change(index, |resource| {
+            if let Tree::Mapping(map) = &mut patch.tree {
+                map.insert("apiVersion".to_owned(), Tree::plain(resource.api_version()));
+            }
+            let versionless = resource.api_version().is_empty();
+            let stays = patch_one(resource, &patch, allow, &budget)?;
+            if stays
+                && versionless
+                && let Some(map) = resource.tree.as_mapping_mut()
+            {
+                map.insert("apiVersion".to_owned(), Tree::added(""));
+            }
+            Ok::<_, Fault>(stays)
+        });
+        if let Some(false) = patched.transpose()? {
             deleted.push(index);
-        } else if versionless && let Some(map) = resource.tree.as_mapping_mut() {
-            map.insert("apiVersion".to_owned(), Tree::added(""));
         }
     }
     for index in deleted.into_iter().rev() {
-        resources.list_mut().remove(index);
+        resources.remove(index);
     }
-    let list = std::mem::take(resources.list_mut());
-    resources.append_all(list)
+    resources.check_identities()
 }
 
 /// Makes strings of the labels or annotations of a patch, so that no null among them deletes anything: kustomize does so to the
@@ -132,7 +138,7 @@ fn patch_one(resource: &mut Resource, patch: &Resource, allow: Allow, budget: &B
         if !allow.kind_change {
             restore(map, "kind", resource.tree.get("kind"));
         }
-        let metadata = map.entry("metadata".to_owned()).or_insert_with(Tree::empty_mapping);
+        let metadata = map.get_or_insert_with("metadata", Tree::empty_mapping);
         if let Some(metadata) = metadata.as_mapping_mut() {
             if !allow.name_change {
                 restore(metadata, "name", old_metadata.and_then(|metadata| metadata.get("name")));

@@ -176,9 +176,17 @@ impl<'a> Target<'a> {
                 let options = &self.selector.options;
                 self.budget.work(path.len() + STEPS_OF_A_PATH);
                 check_depth(parts.len()).map_err(at)?;
+                // What becomes of the source goes into the fields behind it.
+                let own = own_turn(value, index, resource, &parts, self.budget);
+                let (mut turn, mut changed) = (0, None);
                 let mut set = |tree: &mut Tree, fresh: bool| {
                     self.budget.make(size, parts.len())?;
-                    put(tree, &value.tree, options, fresh, self.budget)
+                    put(tree, changed.as_ref().unwrap_or(&value.tree), options, fresh, self.budget)?;
+                    if own == Some(turn) {
+                        changed = Some(tree.clone());
+                    }
+                    turn += 1;
+                    Ok(())
                 };
                 let inside = structured::set(&mut resource.tree, &parts, create, self.budget, &mut set);
                 if inside.map_err(at)? {
@@ -201,6 +209,22 @@ impl<'a> Target<'a> {
         }
         Ok(())
     }
+}
+
+/// Which of the values that a path leads to is the one that the source is, if it is one of several.
+fn own_turn(value: &Value, index: usize, resource: &mut Resource, path: &[String], budget: &Budget) -> Option<usize> {
+    let (_, place) = value.lives_in.as_ref().filter(|(source, _)| *source == index)?;
+    let source = std::ptr::from_ref(field_path::lookup(&resource.tree, place).ok()??);
+    let (mut turn, mut own) = (0, None);
+    let mut look = |target: &mut Tree, _: bool| {
+        if std::ptr::eq(target, source) {
+            own = Some(turn);
+        }
+        turn += 1;
+        Ok(())
+    };
+    field_path::visit(&mut resource.tree, path, None, budget, &mut look).ok()?;
+    own.filter(|_| turn > 1)
 }
 
 /// Says that a path leads nowhere.

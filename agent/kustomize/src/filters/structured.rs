@@ -72,7 +72,7 @@ fn to_tree(node: &Node, budget: &Budget) -> Tree {
         for (key, value) in entries {
             if let Some(name) = key.text() {
                 // Of a duplicate key the first is found.
-                map.entry(name.to_owned()).or_insert_with(|| to_tree(value, budget));
+                map.get_or_insert_with(name, || to_tree(value, budget));
             }
         }
         Tree::Mapping(map)
@@ -90,7 +90,8 @@ fn update(node: &mut Node, old: &Tree, new: Tree) {
                 node.set_text(new.text);
             }
         }
-        (Tree::Mapping(old), Tree::Mapping(new)) => {
+        // Where something has gone, all of the value is another one.
+        (Tree::Mapping(old), Tree::Mapping(new)) if old.keys().all(|name| new.contains_key(name)) => {
             for (name, value) in new {
                 if let Some(old) = old.get(&name) {
                     if let Some(node) = node.get_mut(&name) {
@@ -101,7 +102,7 @@ fn update(node: &mut Node, old: &Tree, new: Tree) {
                 }
             }
         }
-        (Tree::Sequence(old), Tree::Sequence(new)) if !node.is_alias() => {
+        (Tree::Sequence(old), Tree::Sequence(new)) if !node.is_alias() && old.len() <= new.len() => {
             let Some(items) = node.items_mut() else { return };
             for (index, value) in new.into_iter().enumerate() {
                 match (items.get_mut(index), old.get(index)) {

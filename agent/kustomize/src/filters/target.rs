@@ -46,6 +46,7 @@ impl Selector {
     fn matches<'a>(&self, strings: &(impl Iterator<Item = (&'a str, &'a str)> + Clone)) -> Result<bool, Fault> {
         if let Ok(selector) = &self.parsed {
             self.budget.work(selector.steps(if selector.is_empty() { 0 } else { strings.clone().count() }));
+            self.budget.check()?;
         }
         self.parsed.as_ref().map(|selector| selector.matches(strings)).map_err(Fault::clone)
     }
@@ -130,6 +131,9 @@ impl Matcher {
 fn anchored(field: &str, pattern: &str, budget: &Budget) -> Result<Option<Pattern>, Fault> {
     if pattern.is_empty() {
         return Ok(None);
+    }
+    if pattern.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_/:@ ".contains(&byte)) {
+        return Ok(Some(Pattern::literal(pattern, budget)));
     }
     match Pattern::new(&format!("^(?:{pattern})$"), budget) {
         Ok(pattern) => Ok(Some(pattern)),

@@ -96,7 +96,7 @@ fn add(tree: &mut Tree, parts: &[String], value: &str, position: i64) -> Result<
                 }
                 Some(_) => Tree::empty_mapping(),
             };
-            add(map.entry(part.clone()).or_insert_with(new), rest, value, position)
+            add(map.get_or_insert_with(part, new), rest, value, position)
         }
         // What is created below null is lost, and kustomize does not notice.
         null if null.is_null() => Ok(()),

@@ -27,9 +27,10 @@ struct Table {
     types: Vec<Type>,
     /// By apiVersion and kind.
     kinds: HashMap<&'static str, HashMap<&'static str, usize>>,
-    /// By apiVersion and kind, whether the objects of a kind are in namespaces.
-    namespaced: HashMap<&'static str, HashMap<&'static str, bool>>,
 }
+
+/// By apiVersion and kind, whether the objects of a kind are in namespaces.
+type Scopes = HashMap<&'static str, HashMap<&'static str, bool>>;
 
 impl Type {
     pub(super) fn of_kind(api_version: &str, kind: &str) -> Option<&'static Self> {
@@ -60,32 +61,47 @@ impl Field {
 
 /// Whether the objects of a kind are in namespaces, if that is known.
 pub(super) fn is_namespaced(api_version: &str, kind: &str) -> Option<bool> {
-    table().namespaced.get(api_version)?.get(kind).copied()
+    scopes().get(api_version)?.get(kind).copied()
+}
+
+/// The table: `type NAME` followed by its fields (`NAME KEYS CHILD`, where the child is the number of a type), `kind APIVERSION KIND TYPE`, `cluster APIVERSION KIND`,
+/// `namespaced APIVERSION KIND`.
+const TEXT: &str = include_str!("kubernetes.txt");
+
+/// What a render without patches needs, too.
+fn scopes() -> &'static Scopes {
+    static SCOPES: OnceLock<Scopes> = OnceLock::new();
+    SCOPES.get_or_init(|| {
+        let mut scopes = Scopes::new();
+        for line in TEXT.lines().filter(|line| line.starts_with("cluster ") || line.starts_with("namespaced ")) {
+            let mut words = line.split(' ');
+            if let (Some(scope), Some(api_version), Some(kind)) = (words.next(), words.next(), words.next()) {
+                scopes.entry(api_version).or_default().insert(kind, scope == "namespaced");
+            }
+        }
+        scopes
+    })
 }
 
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
-    TABLE.get_or_init(|| parse(include_str!("kubernetes.txt")))
+    TABLE.get_or_init(|| parse(TEXT))
 }
 
-/// Reads the table: `type NAME` followed by its fields (`NAME KEYS CHILD`, where the child is the number of a type), `kind APIVERSION KIND TYPE`, `cluster APIVERSION KIND`,
-/// `namespaced APIVERSION KIND`.
 fn parse(text: &'static str) -> Table {
     let mut table = Table::default();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
-        let words: Vec<&'static str> = line.split(' ').collect();
-        match words.as_slice() {
-            ["type", name] => table.types.push(Type { name, fields: HashMap::new() }),
-            ["kind", api_version, kind, id] => {
+        let mut words = line.split(' ');
+        match [words.next(), words.next(), words.next(), words.next()] {
+            [Some("type"), Some(name), None, None] => table.types.push(Type { name, fields: HashMap::new() }),
+            [Some("kind"), Some(api_version), Some(kind), Some(id)] => {
                 if let Ok(id) = id.parse() {
                     table.kinds.entry(api_version).or_default().insert(kind, id);
                 }
             }
-            [scope @ ("cluster" | "namespaced"), api_version, kind] => {
-                table.namespaced.entry(api_version).or_default().insert(kind, *scope == "namespaced");
-            }
-            [name, keys, child] => {
-                let merge_keys = match *keys {
+            [Some("cluster" | "namespaced"), ..] => {}
+            [Some(name), Some(keys), Some(child), None] => {
+                let merge_keys = match keys {
                     "-" => None,
                     "@" => Some(Vec::new()),
                     keys => Some(keys.split(',').collect()),

@@ -48,7 +48,7 @@ impl<'t> Reader<'_, 't> {
     }
 
     fn node(&mut self, event: Event<'t>) -> Result<Node, Error> {
-        self.budget.node().map_err(|message| error(event.mark, message))?;
+        self.budget.node().map_err(|message| Error { is_limit: true, ..error(event.mark, message) })?;
         let mark = event.mark;
         let (content, implied, properties, mut comments) = match event.what {
             What::Alias(name) if !self.anchors.contains(name) => {
@@ -94,7 +94,8 @@ impl<'t> Reader<'_, 't> {
         self.depth += 1;
         if self.depth > self.budget.limits.depth {
             let limit = self.budget.limits.depth;
-            return Err(error(mark, format!("collections are nested more than {limit} levels deep")));
+            let message = format!("collections are nested more than {limit} levels deep");
+            return Err(Error { is_limit: true, ..error(mark, message) });
         }
         Ok(())
     }

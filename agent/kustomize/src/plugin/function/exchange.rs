@@ -77,7 +77,7 @@ pub(super) fn without_ids(resource: &mut Resource) -> Result<(), Fault> {
     let strings = resource.metadata_strings("annotations");
     let left = strings.filter(|(key, _)| *key != ID && !PLACES.contains(key));
     let mut left: Map = left.map(|(key, value)| (key.to_owned(), Tree::string(value))).collect();
-    if !PATHS.iter().any(|path| left.contains_key(*path)) {
+    if !PATHS.iter().any(|path| left.contains_key(path)) {
         let directory = match resource.namespace() {
             "" => String::new(),
             namespace => format!("{namespace}/"),
