@@ -119,7 +119,15 @@ mod tests {
             "plumb render dev --enable-helm --helm-command /opt/helm --helm-api-versions a/v1 --helm-api-versions b/v1 --helm-kube-version 1.30 --helm-debug",
             &expect!["understood"],
         );
-        check("plumb render -o xml", &expect!["error: invalid value 'xml' for '--output <OUTPUT>'"]);
+        check("plumb render --format xml", &expect!["error: invalid value 'xml' for '--format <FORMAT>'"]);
+        check(
+            "plumb render dev --load-restrictor LoadRestrictionsNone -e A=b --env C --mount type=bind,src=/a,dst=/b --network --network-name n --as-current-user -o out.yaml --reorder none --enable-managedby-label --stack-trace",
+            &expect!["understood"],
+        );
+        check(
+            "plumb render dev --load-restrictor none",
+            &expect!["error: invalid value 'none' for '--load-restrictor <RESTRICTIONS>'"],
+        );
         check("plumb diff dev -n shop -C /srv/platform --revision main", &expect!["understood"]);
         check(
             "plumb diff dev --path a --revision b",

@@ -75,13 +75,14 @@ pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 }
 
 fn render(options: &Options, path: &str, overrides: &Overrides) -> anyhow::Result<Rendered> {
+    let how = source::How { overrides: Some(overrides), ..source::How::default() };
     if let Some(directory) = &options.path {
-        return source::from_disk(directory, None, overrides);
+        return source::from_disk(directory, how);
     }
     let directory = source::checkout(&options.directory)?.join(path.trim_matches('/'));
     match &options.revision {
-        Some(revision) => source::from_revision(&directory, revision, None, overrides),
-        None => source::from_disk(&directory, None, overrides),
+        Some(revision) => source::from_revision(&directory, revision, how),
+        None => source::from_disk(&directory, how),
     }
 }
 

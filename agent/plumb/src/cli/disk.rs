@@ -42,7 +42,8 @@ impl Disk {
             let target = target.map_err(|_| io::Error::other("the symbolic link leads to a name that is not UTF-8"))?;
             Ok(Entry::Symlink { id: Digest::of(target.as_bytes()).to_string(), target })
         } else if metadata.is_dir() {
-            Ok(Entry::Directory { id: names(&at)? })
+            // Nothing depends on the id of a directory here: what is read in it is told by itself.
+            Ok(Entry::Directory { id: String::new() })
         } else if metadata.is_file() {
             let mut bytes = Vec::new();
             fs::File::open(&at)?.take(self.most).read_to_end(&mut bytes)?;
@@ -59,15 +60,6 @@ impl Disk {
     }
 }
 
-/// The id of a directory: what is in it, by name.
-fn names(directory: &Path) -> io::Result<String> {
-    let mut names = fs::read_dir(directory)?
-        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-        .collect::<io::Result<Vec<_>>>()?;
-    names.sort();
-    Ok(Digest::of(names.join("\n").as_bytes()).to_string())
-}
-
 impl Fs for Disk {
     fn lookup(&self, path: &str) -> Result<Entry, FsError> {
         match self.entry(path) {
@@ -76,6 +68,14 @@ impl Fs for Disk {
             Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename) => Ok(Entry::Missing),
             Err(error) => Err(self.failure(path, &error)),
         }
+    }
+
+    fn inside(&self, absolute: &str) -> Option<String> {
+        Path::new(absolute).strip_prefix(&self.root).ok()?.to_str().map(str::to_owned)
+    }
+
+    fn name(&self) -> Option<String> {
+        self.root.file_name()?.to_str().map(str::to_owned)
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, FsError> {

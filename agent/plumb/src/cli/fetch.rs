@@ -6,9 +6,12 @@ mod helm;
 mod http;
 mod process;
 
-use std::{cell::Cell, path::PathBuf, sync::Arc};
+use std::{
+    cell::{Cell, OnceCell},
+    path::PathBuf,
+    sync::Arc,
+};
 
-use anyhow::Context as _;
 use plumb_git::{Class, Snapshot, SnapshotOptions, local_submodules_allowed};
 use plumb_kustomize::{
     Chart, ChartRequest, Fetch, FetchError, FunctionCall, HelmRequest, Repository, RepositoryRequest,
@@ -17,10 +20,10 @@ use plumb_kustomize::{
 pub(super) use function::Functions;
 pub(super) use helm::Helm;
 
-/// Fetches into a directory of its own, which goes with it.
+/// Fetches into a directory of its own, which is made when it is needed and goes with the fetcher.
 #[derive(Debug)]
 pub(super) struct Fetcher {
-    scratch: tempfile::TempDir,
+    scratch: OnceCell<tempfile::TempDir>,
     count: Cell<usize>,
     helm: Option<Helm>,
     functions: Option<Functions>,
@@ -29,13 +32,8 @@ pub(super) struct Fetcher {
 
 impl Fetcher {
     /// Files of at most `file_bytes` are brought; helm runs only if it is given.
-    ///
-    /// # Errors
-    /// When no temporary directory can be made.
-    pub(super) fn new(helm: Option<Helm>, file_bytes: usize) -> anyhow::Result<Self> {
-        let scratch = tempfile::Builder::new().prefix("plumb-").tempdir();
-        let scratch = scratch.context("no temporary directory can be made; check TMPDIR")?;
-        Ok(Self { scratch, count: Cell::new(0), helm, functions: None, file_bytes })
+    pub(super) fn new(helm: Option<Helm>, file_bytes: usize) -> Self {
+        Self { scratch: OnceCell::new(), count: Cell::new(0), helm, functions: None, file_bytes }
     }
 
     /// With these functions, if any.
@@ -45,10 +43,18 @@ impl Fetcher {
 
     /// A directory that nothing else uses.
     fn directory(&self) -> Result<PathBuf, FetchError> {
+        let failed = |error: std::io::Error| {
+            FetchError::unreachable(format!("no temporary directory can be made: {error}; check TMPDIR"))
+        };
+        let scratch = if let Some(scratch) = self.scratch.get() {
+            scratch
+        } else {
+            let made = tempfile::Builder::new().prefix("plumb-").tempdir().map_err(failed)?;
+            self.scratch.get_or_init(|| made)
+        };
         self.count.set(self.count.get() + 1);
-        let directory = self.scratch.path().join(self.count.get().to_string());
-        let made = std::fs::create_dir(&directory);
-        made.map_err(|error| FetchError::unreachable(format!("no temporary directory can be made: {error}")))?;
+        let directory = scratch.path().join(self.count.get().to_string());
+        std::fs::create_dir(&directory).map_err(failed)?;
         Ok(directory)
     }
 

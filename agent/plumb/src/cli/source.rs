@@ -7,9 +7,31 @@ use std::{
 
 use anyhow::Context as _;
 use plumb_git::{CommitId, Repository};
-use plumb_kustomize::{Builder, Errors, Fetch, MemoryFs, Options, Overrides, Rendered};
+use plumb_kustomize::{Builder, Errors, Fetch, Fs, MemoryFs, Options, Order, Overrides, Rendered};
 
 use super::{disk::Disk, output::Failures};
+
+/// How to render. The default is what the agent does.
+#[derive(Clone, Copy, Default)]
+pub(super) struct How<'a> {
+    /// What brings remote bases, charts and the like.
+    pub(super) fetch: Option<&'a dyn Fetch>,
+    /// Files may lie anywhere: outside of the directory of their kustomization, and on disk outside of the repository.
+    pub(super) files_anywhere: bool,
+    pub(super) order: Order,
+    pub(super) managed_by_label: bool,
+    /// What the Environment changes in all objects.
+    pub(super) overrides: Option<&'a Overrides>,
+}
+
+impl<'a> How<'a> {
+    fn builder(self, fs: &'a dyn Fs) -> Builder<'a> {
+        let builder = Builder::new(fs).files_anywhere(self.files_anywhere).order(self.order);
+        let builder = builder.managed_by_label(self.managed_by_label);
+        let builder = self.overrides.map_or(builder, |overrides| builder.overrides(overrides));
+        self.fetch.map_or(builder, |fetch| builder.fetch(fetch))
+    }
+}
 
 /// Renders a directory on disk as it is now, committed or not.
 ///
@@ -18,18 +40,13 @@ use super::{disk::Disk, output::Failures};
 ///
 /// # Errors
 /// When there is no such directory, and everything that is wrong with the overlay.
-pub(super) fn from_disk(
-    directory: &Path,
-    fetch: Option<&dyn Fetch>,
-    overrides: &Overrides,
-) -> anyhow::Result<Rendered> {
+pub(super) fn from_disk(directory: &Path, how: How<'_>) -> anyhow::Result<Rendered> {
     let real = directory.canonicalize().with_context(|| format!("{} can't be read", directory.display()))?;
-    let root = root(directory)?;
+    let root = if how.files_anywhere { PathBuf::from("/") } else { root(directory)? };
     let path = below(&root, &real)?;
     let here = std::env::current_dir().unwrap_or_default();
     let disk = Disk::new(&root, Options::default().max_file_bytes);
-    let builder = with(Builder::new(&disk), fetch).overrides(overrides);
-    builder.build(&path).map_err(|errors| failures(errors, |file| shown(&root, &here, file)))
+    how.builder(&disk).build(&path).map_err(|errors| failures(errors, |file| shown(&root, &here, file)))
 }
 
 /// The root of what [`from_disk`] reads for a directory.
@@ -45,12 +62,7 @@ pub(super) fn root(directory: &Path) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// When there is no repository or no such revision, and everything that is wrong with the overlay.
-pub(super) fn from_revision(
-    directory: &Path,
-    revision: &str,
-    fetch: Option<&dyn Fetch>,
-    overrides: &Overrides,
-) -> anyhow::Result<Rendered> {
+pub(super) fn from_revision(directory: &Path, revision: &str, how: How<'_>) -> anyhow::Result<Rendered> {
     let real = resolve(directory)?;
     let root = work_tree(&real).with_context(|| {
         format!("{} is in no git repository, so it has no revisions; leave --revision out", directory.display())
@@ -59,20 +71,15 @@ pub(super) fn from_revision(
     let git = Repository::discover(&root)?;
     let id = commit(&git, revision)?;
     let tree = git.tree(&id)?;
-    let builder = with(Builder::new(&tree), fetch).overrides(overrides);
-    builder.build(&path).map_err(|errors| failures(errors, |file| format!("{}:{file}", id.short())))
+    how.builder(&tree).build(&path).map_err(|errors| failures(errors, |file| format!("{}:{file}", id.short())))
 }
 
 /// Renders a directory of a git repository that is fetched.
 ///
 /// # Errors
 /// Everything that is wrong with the overlay, or with the repository.
-pub(super) fn from_url(url: &str, fetch: &dyn Fetch) -> anyhow::Result<Rendered> {
-    Builder::new(&MemoryFs::new()).fetch(fetch).build_url(url).map_err(|errors| failures(errors, str::to_owned))
-}
-
-fn with<'a>(builder: Builder<'a>, fetch: Option<&'a dyn Fetch>) -> Builder<'a> {
-    fetch.map_or(builder, |fetch| builder.fetch(fetch))
+pub(super) fn from_url(url: &str, how: How<'_>) -> anyhow::Result<Rendered> {
+    how.builder(&MemoryFs::new()).build_url(url).map_err(|errors| failures(errors, str::to_owned))
 }
 
 /// The commit that a revision names in a checkout.
@@ -168,9 +175,9 @@ mod tests {
         write(&root, "base/kustomization.yaml", "resources: [app.yaml]\n");
         write(&root, "base/app.yaml", CONFIG);
         write(&root, "inner/dev/kustomization.yaml", "resources: [../../base]\n");
-        assert_eq!(from_disk(&root.join("inner/dev"), None, &Overrides::default()).unwrap().to_yaml(), CONFIG);
+        assert_eq!(from_disk(&root.join("inner/dev"), How::default()).unwrap().to_yaml(), CONFIG);
         fs::create_dir(root.join("inner/.git")).unwrap();
-        let error = from_disk(&root.join("inner/dev"), None, &Overrides::default()).unwrap_err().to_string();
+        let error = from_disk(&root.join("inner/dev"), How::default()).unwrap_err().to_string();
         assert!(error.contains("leads out of the repository"), "{error}");
         assert!(error.starts_with(&root.join("inner/dev/kustomization.yaml").display().to_string()), "{error}");
     }
@@ -196,22 +203,19 @@ mod tests {
         commit(&[("dev/kustomization.yaml", "resources: [app.yaml]\nnamePrefix: dev-\n")]);
         let dev = root.join("dev");
         fs::remove_dir_all(&dev).unwrap();
-        assert_eq!(from_revision(&dev, "HEAD~1", None, &Overrides::default()).unwrap().to_yaml(), CONFIG);
-        assert_eq!(
-            from_revision(&dev, "HEAD", None, &Overrides::default()).unwrap().to_yaml(),
-            CONFIG.replace("app", "dev-app")
-        );
-        assert!(from_revision(&dev, "nothing", None, &Overrides::default()).is_err());
-        let error = from_revision(&root.join("prod"), "HEAD", None, &Overrides::default()).unwrap_err().to_string();
+        assert_eq!(from_revision(&dev, "HEAD~1", How::default()).unwrap().to_yaml(), CONFIG);
+        assert_eq!(from_revision(&dev, "HEAD", How::default()).unwrap().to_yaml(), CONFIG.replace("app", "dev-app"));
+        assert!(from_revision(&dev, "nothing", How::default()).is_err());
+        let error = from_revision(&root.join("prod"), "HEAD", How::default()).unwrap_err().to_string();
         assert!(error.contains("prod") && error.contains("does not exist"), "{error}");
-        assert!(from_disk(&dev, None, &Overrides::default()).is_err());
+        assert!(from_disk(&dev, How::default()).is_err());
     }
 
     #[test]
     fn every_error_is_told() {
         let directory = tempfile::tempdir().unwrap();
         write(directory.path(), "kustomization.yaml", "resources: [a.yaml, b.yaml]\n");
-        let error = from_disk(directory.path(), None, &Overrides::default()).unwrap_err();
+        let error = from_disk(directory.path(), How::default()).unwrap_err();
         let failures = error.downcast_ref::<Failures>().unwrap();
         assert_eq!(failures.0.len(), 2, "{failures}");
     }
