@@ -1,15 +1,19 @@
 //! Random kustomizations: objects and one to four layers of kustomizations over them.
 
+mod configurations;
 mod corrupt;
 mod generators;
 mod images;
 mod kustomization;
+mod openapi;
 mod patch;
 mod paths;
+mod plugins;
 mod random;
 mod replacement;
 mod resources;
 mod selector;
+mod vars;
 mod words;
 
 use crate::case::{Case, Content};
@@ -22,11 +26,11 @@ use resources::Resource;
 pub(crate) fn case(seed: u64) -> Case {
     let mut random = Random::new(seed);
     let mut case = Case::default();
-    let mut known = Vec::new();
+    let mut below = Below::default();
     let mut previous: Vec<String> = Vec::new();
     let bases = if random.chance(20) { 2 } else { 1 };
     for base in ["base", "other"].iter().take(bases) {
-        layer(&mut random, &mut case, &mut known, base, &[], false);
+        layer(&mut random, &mut case, &mut below, base, &[], false);
         previous.push((*base).to_owned());
     }
     case.dir = if bases == 1 { "base".to_owned() } else { String::new() };
@@ -34,9 +38,9 @@ pub(crate) fn case(seed: u64) -> Case {
     for overlay in ["overlay", "top"].iter().take(overlays) {
         if random.chance(20) {
             let component = format!("{overlay}-component");
-            layer(&mut random, &mut case, &mut known, &component, &[], true);
+            layer(&mut random, &mut case, &mut below, &component, &[], true);
         }
-        layer(&mut random, &mut case, &mut known, overlay, &previous, false);
+        layer(&mut random, &mut case, &mut below, overlay, &previous, false);
         (*overlay).clone_into(&mut case.dir);
         previous = vec![(*overlay).to_owned()];
     }
@@ -46,20 +50,21 @@ pub(crate) fn case(seed: u64) -> Case {
     case
 }
 
+/// What the layers so far have made.
+#[derive(Default)]
+struct Below {
+    known: Vec<Resource>,
+    vars: Vec<String>,
+}
+
 /// Writes the files of one kustomization over those that it is built on.
-fn layer(
-    random: &mut Random,
-    case: &mut Case,
-    known: &mut Vec<Resource>,
-    dir: &str,
-    below: &[String],
-    component: bool,
-) {
-    let bottom = below.is_empty() && !component;
+fn layer(random: &mut Random, case: &mut Case, below: &mut Below, dir: &str, bases: &[String], component: bool) {
+    let Below { known, vars } = below;
+    let bottom = bases.is_empty() && !component;
     let count = if bottom { random.between(1, 5) } else { random.below(3) };
     let others = std::mem::take(known);
     let added = resources::some(random, &others, count);
-    let mut paths: Vec<Value> = below.iter().map(|path| Value::string(&format!("../{path}"))).collect();
+    let mut paths: Vec<Value> = bases.iter().map(|path| Value::string(&format!("../{path}"))).collect();
     for (path, documents) in files(random, &added) {
         paths.push(Value::string(&path));
         case.files.insert(format!("{dir}/{path}"), Content::Yaml(documents));
@@ -70,12 +75,15 @@ fn layer(
     within.extend(added.iter().cloned());
     known.extend(others);
     known.extend(added);
-    let mut layer = Layer { random, known: &within, dir, files: Vec::new(), fields: Vec::new() };
+    let mut layer = Layer { random, known: &within, dir, vars, files: Vec::new(), fields: Vec::new() };
     if !paths.is_empty() || layer.random.chance(50) {
+        if bases.len() == 1 && layer.random.chance(8) {
+            layer.field("bases", Value::List(vec![paths.remove(0)]));
+        }
         layer.field("resources", Value::List(paths));
     }
-    let beside = format!("{dir}-component/kustomization.yaml");
-    if case.files.contains_key(&beside) {
+    let beside = format!("{dir}-component/");
+    if case.files.keys().any(|path| path.starts_with(&beside)) {
         layer.field("components", Value::List(vec![Value::string(&format!("../{dir}-component"))]));
     }
     layer.features();
@@ -83,7 +91,12 @@ fn layer(
     for (path, content) in files {
         case.files.insert(format!("{dir}/{path}"), content);
     }
-    case.files.insert(format!("{dir}/kustomization.yaml"), Content::Yaml(vec![fields]));
+    let name = match random.below(40) {
+        0 => "kustomization.yml",
+        1 => "Kustomization",
+        _ => "kustomization.yaml",
+    };
+    case.files.insert(format!("{dir}/{name}"), Content::Yaml(vec![fields]));
 }
 
 /// Objects in files, one or several to a file.

@@ -129,6 +129,25 @@ fn sources(layer: &mut Layer<'_>, generator: &mut Value) {
     }
 }
 
+/// The same as the configuration of a plugin.
+pub(crate) fn plugin(layer: &mut Layer<'_>, kind: &str) -> Value {
+    let mut plugin = generator(layer, kind);
+    let mut metadata = Value::Map(Vec::new());
+    if let Value::Map(entries) = &mut plugin {
+        for (key, value) in std::mem::take(entries) {
+            if key == "name" || key == "namespace" {
+                metadata.set(&key, value);
+            } else {
+                entries.push((key, value));
+            }
+        }
+    }
+    plugin.set("apiVersion", Value::string("builtin"));
+    plugin.set("kind", Value::string(if kind == "Secret" { "SecretGenerator" } else { "ConfigMapGenerator" }));
+    plugin.set("metadata", metadata);
+    plugin
+}
+
 fn generator_options(layer: &mut Layer<'_>) -> Json {
     let random = &mut *layer.random;
     let mut json = json!({});

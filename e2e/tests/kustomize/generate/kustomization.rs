@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::random::Random;
 use super::resources::Resource;
-use super::{generators, images, patch, replacement, words};
+use super::{configurations, generators, images, openapi, patch, plugins, replacement, vars, words};
 use crate::case::Content;
 use crate::value::Value;
 
@@ -17,6 +17,8 @@ pub(crate) struct Layer<'a> {
     /// The objects of this layer and those below, as their files have them.
     pub(crate) known: &'a [Resource],
     pub(crate) dir: &'a str,
+    /// The vars of all layers so far.
+    pub(crate) vars: &'a mut Vec<String>,
     pub(crate) files: Vec<(String, Content)>,
     pub(crate) fields: Vec<(String, Value)>,
 }
@@ -66,6 +68,42 @@ impl Layer<'_> {
         if self.random.chance(5) {
             self.sort();
         }
+        self.rare();
+    }
+
+    /// What few kustomizations have.
+    fn rare(&mut self) {
+        if self.random.chance(8) {
+            vars::vars(self);
+        }
+        if self.random.chance(8) {
+            configurations::configurations(self);
+        }
+        if self.random.chance(4) {
+            configurations::crds(self);
+        }
+        if self.random.chance(3) {
+            openapi::openapi(self);
+        }
+        if self.random.chance(7) {
+            plugins::generator_plugins(self);
+        }
+        if self.random.chance(11) {
+            plugins::transformers(self);
+        }
+        if self.random.chance(3) {
+            plugins::validators(self);
+        }
+        if self.random.chance(10) {
+            self.build_metadata();
+        }
+    }
+
+    fn build_metadata(&mut self) {
+        let mut list = vec!["originAnnotations", "transformerAnnotations", "managedByLabel"];
+        self.random.shuffle(&mut list);
+        list.truncate(self.random.between(1, 3));
+        self.field("buildMetadata", Value::List(list.into_iter().map(Value::string).collect()));
     }
 
     fn names(&mut self) {
@@ -104,6 +142,9 @@ impl Layer<'_> {
         let mut json = json!({ "pairs": words::labels(random) });
         if random.chance(40) {
             json["includeSelectors"] = json!(random.chance(70));
+        }
+        if random.chance(10) {
+            json["includeVolumeClaimTemplates"] = json!(random.chance(80));
         }
         if random.chance(30) {
             json["includeTemplates"] = json!(random.chance(70));
@@ -175,6 +216,19 @@ impl Layer<'_> {
             fields.push(("kind".to_owned(), Value::string("Component")));
         } else if fields.is_empty() || self.random.chance(40) {
             fields.push(("kind".to_owned(), Value::string("Kustomization")));
+            if self.random.chance(40) {
+                fields.push(("apiVersion".to_owned(), Value::string("kustomize.config.k8s.io/v1beta1")));
+            }
+        }
+        if self.random.chance(2)
+            && let Some((name, _)) = fields.last_mut()
+        {
+            // The case of a name does not matter, also where the name stands in the other case as well.
+            *name = match self.random.below(3) {
+                0 => name.to_uppercase(),
+                1 => name.to_lowercase(),
+                _ => name[..1].to_uppercase() + &name[1..],
+            };
         }
         (Value::Map(fields), self.files)
     }

@@ -23,7 +23,7 @@ pub(crate) fn patches(layer: &mut Layer<'_>) {
     layer.field("patches", Value::List(list));
 }
 
-fn patch(layer: &mut Layer<'_>) -> Option<Value> {
+pub(crate) fn patch(layer: &mut Layer<'_>) -> Option<Value> {
     let resource = target(layer)?;
     let json6902 = layer.random.chance(35);
     let content =
@@ -59,8 +59,7 @@ fn patch(layer: &mut Layer<'_>) -> Option<Value> {
 pub(crate) fn strategic(layer: &mut Layer<'_>) {
     let mut list = Vec::new();
     for _ in 0..layer.random.between(1, 2) {
-        let Some(resource) = target(layer) else { return };
-        let content = Content::Yaml(vec![strategic::patch(layer.random, &resource)]);
+        let Some(content) = strategic_content(layer) else { return };
         list.push(if layer.random.chance(60) {
             layer.file("patch", content)
         } else {
@@ -70,8 +69,20 @@ pub(crate) fn strategic(layer: &mut Layer<'_>) {
     layer.field("patchesStrategicMerge", Value::List(list));
 }
 
+/// The file of a strategic merge patch.
+pub(crate) fn strategic_content(layer: &mut Layer<'_>) -> Option<Content> {
+    let resource = target(layer)?;
+    Some(Content::Yaml(vec![strategic::patch(layer.random, &resource)]))
+}
+
 pub(crate) fn json6902(layer: &mut Layer<'_>) {
-    let Some(resource) = target(layer) else { return };
+    if let Some(entry) = json6902_entry(layer) {
+        layer.field("patchesJson6902", Value::List(vec![entry]));
+    }
+}
+
+pub(crate) fn json6902_entry(layer: &mut Layer<'_>) -> Option<Value> {
+    let resource = target(layer)?;
     let content = Content::Yaml(vec![operations::list(layer.random, &resource)]);
     let (group, version) = resource.group_version();
     let mut entry =
@@ -90,5 +101,5 @@ pub(crate) fn json6902(layer: &mut Layer<'_>) {
     } else {
         entry.set("patch", Value::Block(String::from_utf8_lossy(&content.bytes()).into_owned()));
     }
-    layer.field("patchesJson6902", Value::List(vec![entry]));
+    Some(entry)
 }

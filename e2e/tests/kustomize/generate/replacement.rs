@@ -22,7 +22,7 @@ pub(crate) fn replacements(layer: &mut Layer<'_>) {
     }
 }
 
-fn replacement(layer: &mut Layer<'_>) -> Option<Value> {
+pub(crate) fn replacement(layer: &mut Layer<'_>) -> Option<Value> {
     let resources: Vec<&Resource> = layer.known.iter().filter(|resource| !resource.name().is_empty()).collect();
     let source = (*layer.random.one(&resources)?).clone();
     let random = &mut *layer.random;
@@ -72,13 +72,7 @@ fn target(layer: &mut Layer<'_>) -> Option<Json> {
         json["fieldPaths"] = json!(fields);
     }
     if random.chance(40) {
-        let all = fields.iter().any(|path| path.contains('*'));
         json["options"] = options(layer);
-        // Of several fields one may be the source, and what it becomes goes into the next one: no order of fields is worth to rely on.
-        if all && let Some(options) = json["options"].as_object_mut() {
-            options.remove("delimiter");
-            options.remove("index");
-        }
     }
     Some(json)
 }

@@ -70,6 +70,11 @@ const ODD: [&str; 46] = [
     "a rather long plain sentence that goes on and on until it is far longer than eighty columns and then some",
 ];
 
+/// The names of vars, and texts that refer to them.
+pub(crate) const VARS: [&str; 4] = ["HOST", "NAME", "LEVEL", "SIZE"];
+const REFERENCES: [&str; 8] =
+    ["$(HOST)", "$(NAME)", "$(LEVEL)", "$(SIZE)", "http://$(HOST):$(SIZE)/", "$$(HOST)", "$(NAME", "$(NAME)$$$(OTHER)"];
+
 pub(crate) fn name(random: &mut Random) -> &'static str {
     random.pick(&NAMES)
 }
@@ -97,6 +102,7 @@ pub(crate) fn word(random: &mut Random) -> Json {
         0 => odd(random),
         1 => json!(format!("{}.{}.svc", name(random), namespace(random))),
         2 => json!("10"),
+        3 => json!(random.pick(&REFERENCES)),
         _ => json!(random.pick(&["one", "two", "blue", "green", "info", "debug"])),
     }
 }
