@@ -4,7 +4,6 @@
 
 use plumb_yaml::edit::{Document, Node};
 use plumb_yaml::{Limits, Style};
-use proptest::prelude::*;
 
 fn read(text: &str) -> Document {
     Document::parse(text, &Limits::default()).unwrap_or_else(|error| panic!("{error}:\n{text}")).unwrap()
@@ -122,16 +121,4 @@ fn limits_hold() {
     assert!(error.message.contains("nested"), "{error}");
     let error = Document::parse("a: *x\n", &Limits::default()).unwrap_err();
     assert!(error.message.contains("anchor"), "{error}");
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
-
-    /// No text makes the reader or the printer fail in a way of its own, and what is printed can be read.
-    #[test]
-    fn any_text_is_read_or_refused(text in "([a-c\"'#:,&*!|>%\\-?\\[\\]{} \n\t\\\\<~]|: |\n  |# c\n|- |\\|\n|&a|\\*a){0,40}") {
-        if let Ok(Some(document)) = Document::parse(&text, &Limits::default()) {
-            let _ = document.to_string();
-        }
-    }
 }

@@ -81,35 +81,6 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_break_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        for schema in [Schema::Resource, Schema::Yaml11] {
-            let _ = parse(&bytes, schema, &Limits::default());
-        }
-    }
-
-    #[test]
-    fn no_text_breaks_the_reader(
-        parts in prop::collection::vec(
-            prop::sample::select(vec![
-                "a", ": ", "- ", "\n", "\n  ", "? ", "[", "]", "{", "}", ", ", "&x ", "*x", "<<: ", "|", ">+\n", "\"", "'", "#", "!!int ",
-                "! ", "---\n", "...\n", "%YAML 1.1\n", "\t", "1", "~", "\r\n", "\u{85}", "é", "2020-01-01",
-            ]),
-            0..40,
-        )
-    ) {
-        let text = parts.concat();
-        for schema in [Schema::Resource, Schema::Yaml11] {
-            if let Ok(nodes) = parse(text.as_bytes(), schema, &Limits::default()) {
-                for node in nodes {
-                    prop_assert!(node.line >= 1 && node.column() >= 1);
-                    let value = node.to_value().unwrap();
-                    prop_assert!(!print(&value).is_empty());
-                }
-            }
-        }
-    }
-
-    #[test]
     fn a_plain_scalar_is_what_it_is_in_a_file(text in "[+-]?[0-9_.:eExobTZ-]{0,10}|[a-zA-Z.~]{1,6}") {
         for schema in [Schema::Resource, Schema::Yaml11] {
             let file = format!("v: {text}\n");
