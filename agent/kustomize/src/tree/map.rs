@@ -326,7 +326,7 @@ mod tests {
                         prop_assert_eq!(map.get(&key), expected.get(&key));
                     }
                     Change::Keep(length) => {
-                        let stays = |key: &str| key.len() % usize::from(length) != 0;
+                        let stays = |key: &str| !key.len().is_multiple_of(usize::from(length));
                         map.retain(stays);
                         expected.retain(|key, _| stays(key));
                     }
