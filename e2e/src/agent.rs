@@ -130,6 +130,7 @@ impl Installation {
                     "--timeout=60s",
                     "crd/repositories.plumb.dev",
                     "crd/environments.plumb.dev",
+                    "crd/promotions.plumb.dev",
                 ],
                 "",
             )

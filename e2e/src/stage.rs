@@ -1,6 +1,6 @@
 //! A stage for one test: a namespace, a git server with a repository, an agent with the rights of the chart.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -38,7 +38,7 @@ pub struct Stage {
     /// The rights of the agent.
     pub installation: Installation,
     /// The git server.
-    pub git: HttpServer,
+    pub git: Arc<HttpServer>,
     /// A checkout of the repository.
     pub worktree: Worktree,
     /// The agent.
@@ -63,6 +63,22 @@ impl Stage {
         let access = Access { username: "plumb".into(), password: PASSWORD.into() };
         let git = HttpServer::start(Some(access)).await?;
         git.create_repository("platform")?;
+        Self::follow(connection, namespace, installation, Arc::new(git)).await
+    }
+
+    /// Another agent on another cluster, with the same repository.
+    pub async fn beside(&self, connection: Connection, prefix: &str) -> Result<Self> {
+        let namespace = connection.fresh_namespace(prefix).await?;
+        let installation = Installation::new(&connection, namespace.name()).await?;
+        Self::follow(connection, namespace, installation, self.git.clone()).await
+    }
+
+    async fn follow(
+        connection: Connection,
+        namespace: Namespace,
+        installation: Installation,
+        git: Arc<HttpServer>,
+    ) -> Result<Self> {
         let worktree = Worktree::clone(&git.url_with_credentials("platform"))?;
         let agent = Agent::start(&installation).await?;
         let stage = Self { connection, namespace, installation, git, worktree, agent };

@@ -17,7 +17,9 @@ pub mod condition_type {
     pub const HEALTHY: &str = "Healthy";
     /// Somebody else changed an object, and it was not put back.
     pub const DRIFTED: &str = "Drifted";
-    /// All of them.
+    /// What happens is written to the git notes of the repository.
+    pub const LEDGER: &str = "LedgerWritten";
+    /// Those of an Environment.
     pub const ALL: &[&str] = &[READY, RECONCILING, STALLED, HEALTHY, DRIFTED];
 }
 
@@ -68,6 +70,8 @@ pub enum Reason {
     RepairsPaused,
     /// No object differs from what git says.
     NoDrift,
+    /// The git server does not take what is pushed.
+    PushRefused,
 }
 
 impl Reason {
@@ -97,6 +101,7 @@ impl Reason {
             Self::DriftDetected => "DriftDetected",
             Self::RepairsPaused => "RepairsPaused",
             Self::NoDrift => "NoDrift",
+            Self::PushRefused => "PushRefused",
         }
     }
 }

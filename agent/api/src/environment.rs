@@ -146,7 +146,7 @@ pub struct SecretEntry {
 }
 
 /// Where an environment's revisions come from.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Promotion {
     /// Environments of the same namespace and Repository that must be healthy at a revision before it may come here.
@@ -161,6 +161,116 @@ pub struct Promotion {
     /// How pull requests are dealt with, in the mode `PullRequest`.
     #[serde(default)]
     pub pull_request: PullRequestPolicy,
+
+    /// How long each of them must have been healthy at a revision, without a break, before it may come here, as a Go duration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('0s')").message("must not be negative"))]
+    pub soak: Option<Duration>,
+
+    /// Whether revisions come without being asked for, once they are proven in `from` and this environment is healthy. What changes nothing
+    /// here does not come.
+    #[serde(default)]
+    pub automatic: bool,
+
+    /// Which of several revisions comes next.
+    #[serde(default)]
+    pub order: PromotionOrder,
+
+    /// When revisions may come: within a window that is no freeze, if there is one, and within no freeze.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub windows: Vec<PromotionWindow>,
+
+    /// Who may ask, by the names that `spec.verify` of the Repository gives to keys: the labelled commit must be signed by one of them.
+    /// Everybody who may push when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub approvers: Vec<String>,
+
+    /// Whether the API server must take all objects of a revision in a dry run before the revision comes here. That it renders, and does not
+    /// delete more than `prune.limit`, is looked at in any case.
+    #[serde(default = "yes")]
+    pub dry_run: bool,
+
+    /// Questions to others: each URL must answer with a status from 200 to 299 before a revision comes here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub checks: Vec<HttpCheck>,
+
+    /// Goes back by itself when what was promoted degrades. Without it, only when somebody asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Rollback>,
+}
+
+impl Default for Promotion {
+    fn default() -> Self {
+        Self {
+            from: Vec::new(),
+            soak: None,
+            automatic: false,
+            order: PromotionOrder::default(),
+            windows: Vec::new(),
+            approvers: Vec::new(),
+            dry_run: true,
+            checks: Vec::new(),
+            rollback: None,
+            mode: PromotionMode::default(),
+            pull_request: PullRequestPolicy::default(),
+        }
+    }
+}
+
+/// Which of several revisions comes next.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum PromotionOrder {
+    /// The newest; those that it overtakes never come.
+    #[default]
+    Latest,
+    /// The oldest that is newer than what runs, so that each comes that may.
+    Queue,
+}
+
+/// A time that comes again and again.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PromotionWindow {
+    /// When it begins, in the form of crontab(5), such as `0 9 * * MON-FRI`.
+    #[schemars(length(min = 1, max = 256))]
+    pub schedule: String,
+    /// The time zone of the schedule, such as `Europe/Berlin`.
+    #[serde(default = "utc")]
+    #[schemars(length(min = 1, max = 64))]
+    pub time_zone: String,
+    /// How long it lasts, as a Go duration.
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1m')").message("must be at least 1m"))]
+    pub duration: Duration,
+    /// Whether nothing comes while it lasts.
+    #[serde(default)]
+    pub freeze: bool,
+}
+
+/// A question to others.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct HttpCheck {
+    /// Name of the gate: `http/<name>`.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// Where to ask, with GET; `environment` and `revision` are added to the query.
+    #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = Rule::new("self.startsWith('https://') || self.startsWith('http://')").message("must begin with https:// or http://"))]
+    pub url: String,
+}
+
+/// When the environment goes back by itself: to the last revision before that was healthy here, and with a hold on its pin. What a rollback
+/// brought back is never rolled back.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Rollback {
+    /// It goes back when a revision degrades within this time after it was applied, as a Go duration.
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("must be at least 1s"))]
+    pub within: Duration,
 }
 
 /// How the pin moves.
@@ -287,6 +397,9 @@ pub struct EnvironmentStatus {
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub promotions: Vec<PromotionRecord>,
+    /// Why nothing is promoted here until somebody releases it, when the pin carries a hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<String>,
     /// `Ready`, `Reconciling`, `Stalled`, `Healthy` and `Drifted`, as kstatus reads them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -339,6 +452,29 @@ pub struct PromotionRecord {
     pub state: String,
     /// What it waits for, or why it was refused.
     pub message: String,
+    /// What all gates say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub gates: Vec<GateRecord>,
+}
+
+/// What a gate says of a revision.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct GateRecord {
+    /// Its name, such as `upstream/dev`.
+    pub name: String,
+    /// `pass`, `wait` or `fail`.
+    pub verdict: String,
+    /// When it opens by itself, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// Why, for people.
+    pub message: String,
+}
+
+fn utc() -> String {
+    "UTC".into()
 }
 
 fn yes() -> bool {

@@ -9,6 +9,7 @@ mod drift;
 mod environment;
 mod health_check;
 mod hook;
+mod promotion;
 mod reference;
 mod repository;
 mod transformation;
@@ -16,13 +17,17 @@ mod transformation;
 pub use condition::{Reason, condition_type, keep_transition_times, set_condition};
 pub use drift::{ConflictPolicy, Drift, DriftPolicy, DriftRecord, DriftRule, DriftedValue};
 pub use environment::{
-    DeletionPolicy, Environment, EnvironmentSpec, EnvironmentStatus, KubeConfig, MergeMethod, ObjectCounts, Promotion,
-    PromotionMode, PromotionRecord, Prune, PullRequestPolicy, RevisionRecord, SecretEntry, Supersede,
+    DeletionPolicy, Environment, EnvironmentSpec, EnvironmentStatus, GateRecord, HttpCheck, KubeConfig, MergeMethod,
+    ObjectCounts, Promotion, PromotionMode, PromotionOrder, PromotionRecord, PromotionWindow, Prune, PullRequestPolicy,
+    RevisionRecord, Rollback, SecretEntry, Supersede,
 };
 pub use health_check::{Dependency, HealthCheck};
 pub use hook::{HookRecord, HookRun, HookState};
+pub use promotion::{Promotion as PromotionRequest, PromotionSpec, PromotionStatus};
 pub use reference::NameReference;
-pub use repository::{Author, Forge, ForgeType, Preview, Repository, RepositorySpec, RepositoryStatus, Webhook};
+pub use repository::{
+    Author, Forge, ForgeType, Preview, Repository, RepositorySpec, RepositoryStatus, SigningKey, Verify, Webhook,
+};
 pub use transformation::{CommonMetadata, Image, Substitute, VariableSource, VariableSourceKind};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -34,5 +39,5 @@ pub const GROUP: &str = "plumb.dev";
 /// Every `CustomResourceDefinition` that Plumb installs, in the order in which to install them.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![Repository::crd(), Environment::crd()]
+    vec![Repository::crd(), Environment::crd(), PromotionRequest::crd()]
 }

@@ -69,9 +69,34 @@ pub struct RepositorySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forge: Option<Forge>,
 
-    /// Who signs the commits that Plumb makes, such as promotion commits.
+    /// Author and committer of the commits that Plumb makes, such as promotion commits.
     #[serde(default)]
     pub author: Author,
+
+    /// Signs the commits that Plumb makes, promotions and notes, with an ssh key, as git does with `gpg.format=ssh`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_key: Option<SigningKey>,
+
+    /// Which keys are trusted. With it, what is promoted and who asks for it must be signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verify>,
+}
+
+/// Which keys are trusted.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Verify {
+    /// A Secret with `allowed_signers`: ssh keys and the names of their owners, in the form of `gpg.ssh.allowedSignersFile`, see
+    /// ssh-keygen(1).
+    pub secret_ref: NameReference,
+}
+
+/// The key that commits are signed with.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SigningKey {
+    /// A Secret with `identity`, a private ssh key, and `password` if it is encrypted.
+    pub secret_ref: NameReference,
 }
 
 /// How pushes are announced: `POST /hooks/<repository>`, signed with a shared secret.
@@ -163,7 +188,8 @@ pub struct RepositoryStatus {
     /// When the head was first seen at `revision`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched_at: Option<Time>,
-    /// `Ready`, `Reconciling` and `Stalled`, as kstatus reads them.
+    /// `Ready`, `Reconciling` and `Stalled`, as kstatus reads them, and `LedgerWritten`: whether the repository takes what Plumb writes
+    /// into its notes. While it does not, nothing is promoted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

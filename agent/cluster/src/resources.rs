@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Resource, ResourceExt as _,
-    api::{Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
     runtime::{WatchStreamExt as _, watcher, watcher::Event},
 };
 use plumb_api::{Environment, Repository};
@@ -144,6 +144,48 @@ impl Cluster {
         let body = json!({"metadata": {"annotations": {annotation: jiff::Timestamp::now().to_string()}}});
         let marked = api.patch(name, &PatchParams::default(), &Patch::Merge(&body)).await;
         marked.map(drop).map_err(|error| Error::request(format!("marking Repository {namespace}/{name}"), error))
+    }
+
+    /// Makes a custom resource. That there is one of this name already is no error.
+    ///
+    /// # Errors
+    /// When the API server refuses or does not answer.
+    pub async fn create<K>(&self, resource: &K) -> Result<(), Error>
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Clone
+            + Serialize
+            + DeserializeOwned
+            + fmt::Debug,
+    {
+        let (namespace, name) = (resource.namespace().unwrap_or_default(), resource.name_any());
+        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
+        let parameters = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+        match api.create(&parameters, resource).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => Err(Error::request(format!("making {} {namespace}/{name}", K::kind(&())), error)),
+        }
+    }
+
+    /// Deletes a custom resource. That it is gone already is no error.
+    ///
+    /// # Errors
+    /// When the API server refuses or does not answer.
+    pub async fn remove<K>(&self, resource: &K) -> Result<(), Error>
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + fmt::Debug,
+    {
+        let (namespace, name) = (resource.namespace().unwrap_or_default(), resource.name_any());
+        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
+        match api.delete(&name, &DeleteParams::default()).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(Error::request(format!("deleting {} {namespace}/{name}", K::kind(&())), error)),
+        }
     }
 
     /// Adds the finalizer to an Environment, or takes it away. Those of others stay.

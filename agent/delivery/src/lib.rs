@@ -48,7 +48,9 @@ pub use watched::{Seen, WatchEvent, Watched, Watching};
 pub use waves::{Stage, Wave, kept_when_removed, stage};
 
 pub mod health;
+pub mod ledger;
 pub mod pin;
 pub mod promotion;
 pub mod pull_request;
 pub mod trailers;
+pub mod verify;

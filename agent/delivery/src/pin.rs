@@ -6,6 +6,7 @@
 //! revision: 4b825dc642cb6eb9a060e54bf8d69288fbee4904
 //! from: dev            # or a list; who proved the revision, when a promotion wrote the file
 //! requestedBy: 9b1c…   # the labelled commit
+//! rollbackOf: 1f3a…    # the revision that a rollback left behind
 //! hold:                # stops promotions
 //!   reason: freeze until Monday
 //! ```
@@ -28,8 +29,18 @@ pub struct Pin {
     pub from: Vec<String>,
     /// The full id of the commit that asked for the promotion, when one did.
     pub requested_by: Option<String>,
+    /// The full id of the revision that was left behind, when the file was written by a rollback.
+    pub rollback_of: Option<String>,
     /// Stops promotions until it is taken out.
     pub hold: Option<Hold>,
+}
+
+impl Pin {
+    /// A pin that names a revision and says nothing else.
+    #[must_use]
+    pub fn new(revision: String) -> Self {
+        Self { revision, from: Vec::new(), requested_by: None, rollback_of: None, hold: None }
+    }
 }
 
 /// Why an environment stays where it is.

@@ -7,8 +7,11 @@
 //! Of several requests for one environment only the newest counts, also while it waits at a gate and when it is refused:
 //! it is the latest word of those who run the environment, and nothing happens there that this word does not say.
 
+mod automatic;
 mod decide;
 mod gates;
+mod rollback;
+mod schedule;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,10 +19,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Digest;
-use crate::pin::Pin;
+use crate::pin::{Hold, Pin};
 use crate::trailers::{self, PromotionResult};
-pub use decide::decide;
-pub use gates::{Gate, GateVerdict};
+pub use automatic::compared;
+pub use decide::{decide, short};
+pub use gates::{Gate, GateVerdict, UNCHECKED};
+pub use schedule::TimeWindow;
 pub use window::Window;
 
 /// A first-parent commit of the tracked branch.
@@ -45,6 +50,9 @@ pub struct Environment {
     pub name: String,
     /// How revisions get there; `None` follows the head of the branch.
     pub promotion: Option<Promotion>,
+    /// Whether another agent runs it, on another cluster: then that one answers requests for it, and all that is known here is what its
+    /// ledger says.
+    pub elsewhere: bool,
     /// Whether it is suspended: then its pin stays where it is.
     pub suspended: bool,
     /// The pin at the head of the branch; `None` when there is none yet, or none that can be read.
@@ -60,6 +68,41 @@ pub struct Promotion {
     pub from: Vec<String>,
     /// How long each of them must have been healthy at it.
     pub soak: SignedDuration,
+    /// Whether the environment goes back by itself when what was promoted degrades within this time after it was applied.
+    pub rollback_within: Option<SignedDuration>,
+    /// Whether revisions that the upstreams proved come without being asked for.
+    pub automatic: bool,
+    /// Which of several revisions comes next.
+    pub order: Order,
+    /// When revisions may come.
+    pub windows: Vec<TimeWindow>,
+    /// Who may ask, by the names that their keys have; with any, a request must be signed by one of them. Everybody when empty.
+    pub approvers: Vec<String>,
+    /// Whether requests and revisions must be signed with a key that the repository trusts.
+    pub signed: bool,
+    /// Whether the edge looks at a revision before it comes, see [`Input::checks`].
+    pub checked: bool,
+}
+
+/// Which of several revisions comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// The newest; those that it overtakes never come.
+    #[default]
+    Latest,
+    /// The oldest that is newer than what runs, so that each comes that may.
+    Queue,
+}
+
+/// By whom a commit is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signed {
+    /// With a key that the repository trusts; these are the names that it has.
+    By(Vec<String>),
+    /// Not at all.
+    Not,
+    /// With a signature that proves nothing; this is why.
+    Untrusted(String),
 }
 
 /// What runs in an environment, and what was proven there.
@@ -67,6 +110,10 @@ pub struct Promotion {
 pub struct State {
     /// The revision that was applied last.
     pub revision: Option<String>,
+    /// When it was applied.
+    pub applied: Option<Timestamp>,
+    /// When it degraded, while it is degraded.
+    pub degraded: Option<Timestamp>,
     /// The revisions that proved healthy. One that degraded afterwards is not among them.
     pub healthy: Vec<Healthy>,
     /// Whether live objects differ from the revision that runs, in a way that the environment does not ignore.
@@ -95,9 +142,17 @@ pub struct Input<'a> {
     pub environments: &'a [Environment],
     /// Upstreams of an environment whose promotion names none.
     pub default_from: &'a [String],
+    /// Why the repository can't be written, if it can't be: nothing is promoted then.
+    pub refused: Option<&'a str>,
+    /// What the edge says of a revision on its way into an environment, by environment and revision: whether it renders, what the API server
+    /// says to it, and whatever else the environment wants looked at. A revision that was not looked at yet waits for it.
+    pub checks: &'a Checks,
     /// The time of the decision.
     pub now: Timestamp,
 }
+
+/// Gates that others have asked, by environment and revision.
+pub type Checks = BTreeMap<(String, String), Vec<Gate>>;
 
 /// What a revision in a request turns out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +181,15 @@ pub trait History {
     /// # Errors
     /// When the repository cannot be read.
     fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, Self::Error>;
+
+    /// By whom a commit is signed.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    fn signed(&self, commit: &str) -> Result<Signed, Self::Error> {
+        let _ = commit;
+        Ok(Signed::Not)
+    }
 }
 
 /// What to do about one request.
@@ -133,8 +197,10 @@ pub trait History {
 pub struct Decision {
     /// The environment that the request names.
     pub environment: String,
-    /// The full id of the labelled commit.
-    pub request: String,
+    /// The full id of the labelled commit; `None` when nobody asked, and the environment goes back by itself.
+    pub request: Option<String>,
+    /// What is to be done with the pin.
+    pub action: Action,
     /// The full id of the revision asked for, once it is known.
     pub revision: Option<String>,
     /// The upstreams of the environment.
@@ -143,6 +209,22 @@ pub struct Decision {
     pub gates: Vec<Gate>,
     /// What to do.
     pub verdict: Verdict,
+}
+
+/// What is to be done with a pin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// It moves to a revision that the upstreams proved.
+    Promote,
+    /// It moves back to a revision that was healthy here, and stays there.
+    Rollback {
+        /// The full id of the revision that is left behind; empty until it is known.
+        from: String,
+        /// Why the environment stays there.
+        hold: String,
+    },
+    /// Its hold ends.
+    Release,
 }
 
 /// What to do about a request.
@@ -203,6 +285,16 @@ impl Decisions {
         self.requests.iter().filter(|decision| decision.verdict == Verdict::Promote)
     }
 
+    /// The revisions that all other gates let pass, and that the edge has not looked at yet: environment and revision.
+    pub fn unchecked(&self) -> impl Iterator<Item = (&str, &str)> {
+        let waits = |decision: &&Decision| {
+            let mut closed = decision.gates.iter().filter(|gate| gate.verdict != GateVerdict::Pass);
+            closed.next().is_some_and(|gate| gate.name == gates::UNCHECKED) && closed.next().is_none()
+        };
+        let found = self.requests.iter().filter(waits);
+        found.filter_map(|decision| Some((decision.environment.as_str(), decision.revision.as_deref()?)))
+    }
+
     /// When to decide again even if nothing happens: the earliest time at which a gate opens by itself.
     #[must_use]
     pub fn again_at(&self) -> Option<Timestamp> {
@@ -224,7 +316,12 @@ impl Decision {
             to: self.environment.clone(),
             from: self.from.clone(),
             revision: self.promoted()?.to_owned(),
-            request: Some(self.request.clone()),
+            rolled_back_from: match &self.action {
+                Action::Rollback { from, .. } => Some(from.clone()),
+                Action::Promote | Action::Release => None,
+            },
+            released: self.action == Action::Release,
+            request: self.request.clone(),
             gates: self.gates.iter().map(|gate| (gate.name.clone(), gate.verdict.to_string())).collect(),
         })
     }
@@ -232,11 +329,16 @@ impl Decision {
     /// The pin that the promotion commit writes; `None` when there is nothing to commit.
     #[must_use]
     pub fn pin(&self) -> Option<Pin> {
-        Some(Pin {
-            revision: self.promoted()?.to_owned(),
+        let pin = Pin {
             from: self.from.clone(),
-            requested_by: Some(self.request.clone()),
-            hold: None,
+            requested_by: self.request.clone(),
+            ..Pin::new(self.promoted()?.to_owned())
+        };
+        Some(match &self.action {
+            Action::Promote | Action::Release => pin,
+            Action::Rollback { from, hold } => {
+                Pin { rollback_of: Some(from.clone()), hold: Some(Hold { reason: hold.clone() }), ..pin }
+            }
         })
     }
 

@@ -12,8 +12,9 @@
 mod labels;
 
 pub use labels::{
-    PROMOTE_REVISION, PROMOTE_TO, PROMOTED_FROM, PROMOTED_REVISION, PROMOTED_TO, PROMOTION_GATE, PROMOTION_REQUEST,
-    PromotionRequest, PromotionResult, message, missed, requests, result,
+    HOLD_RELEASED, PROMOTE_REVISION, PROMOTE_TO, PROMOTED_FROM, PROMOTED_REVISION, PROMOTED_TO, PROMOTION_GATE,
+    PROMOTION_REQUEST, PromotionRequest, PromotionResult, RELEASE_HOLD, ROLLBACK_HOLD, ROLLBACK_OF, ROLLBACK_TO,
+    ROLLED_BACK_FROM, RequestKind, message, missed, requests, result,
 };
 
 /// One trailer.
@@ -81,6 +82,14 @@ pub enum Error {
         key: &'static str,
         /// The key that is missing.
         needs: &'static str,
+    },
+    /// A commit asks for one thing.
+    #[error("`{one}` and `{other}` stand in one message: ask for each with a commit of its own")]
+    Several {
+        /// The key of a request.
+        one: &'static str,
+        /// The key of another one.
+        other: &'static str,
     },
     /// A commit is a request or a result, never both.
     #[error("`{request}` and `{result}` stand in one message: a promotion commit is never a request")]

@@ -2,9 +2,9 @@
 
 use git2::Oid;
 
-use crate::fetch::download;
+use crate::fetch::{Wanted, download};
 use crate::history::find;
-use crate::push::{commit, push};
+use crate::push::{Move, commit, push_all};
 use crate::repository::Repository;
 use crate::{CommitId, Error, FileChange, Signature, Tree};
 
@@ -16,7 +16,8 @@ impl Repository {
     pub fn fetch_head(&self, reference: &str) -> Result<Option<CommitId>, Error> {
         let wanted = reference.to_owned();
         let kept = "refs/plumb/head".to_owned();
-        match self.inner.call(move |handle, call| download(handle, call, &wanted, &wanted, &kept)) {
+        let wanted = Wanted { branch: wanted.clone(), reference: wanted, also: Vec::new() };
+        match self.inner.call(move |handle, call| download(handle, call, &wanted, &kept)) {
             Ok(listing) => Ok(Some(listing.head.into())),
             Err(Error::UnknownBranch { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -39,10 +40,12 @@ impl Repository {
         author: &Signature,
     ) -> Result<CommitId, Error> {
         let reference = format!("refs/heads/{branch}");
-        let made = self.inner.with(|handle| commit(handle, parent, changes, message, author))?;
+        let made =
+            self.inner.with(|handle| commit(handle, parent, changes, message, author, self.inner.key.as_ref()))?;
         let expected = replaced.map(CommitId::oid).transpose()?.unwrap_or(Oid::ZERO_SHA1);
-        let name = branch.to_owned();
-        self.inner.call(move |handle, call| push(handle, call, &name, &reference, expected, made, true))?;
+        let moves = [Move { reference, from: expected, to: made, over: true }];
+        let answers = self.inner.call(move |handle, call| push_all(handle, call, &moves))?;
+        answers.into_iter().collect::<Result<(), Error>>()?;
         Ok(made.into())
     }
 

@@ -117,6 +117,12 @@ pub enum Error {
         /// The server's words.
         message: String,
     },
+    /// The key that commits are signed with, or checked with, can't be used.
+    #[error("the key for signatures of commits can not be used: {message}")]
+    Key {
+        /// What is wrong, and what to do; nothing of the key itself.
+        message: String,
+    },
     /// A file of a commit can't be read, or a file can't be put in one.
     #[error("{path:?}: {message}")]
     Path {
@@ -197,6 +203,7 @@ impl Error {
             | Self::Ambiguous { .. }
             | Self::Id { .. }
             | Self::Refused { .. }
+            | Self::Key { .. }
             | Self::Path { .. }
             | Self::TooLarge { .. }
             | Self::NoRepository { .. } => Class::Config,

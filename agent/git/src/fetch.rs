@@ -23,6 +23,8 @@ pub struct Fetched {
 pub(crate) struct Listing {
     pub(crate) head: Oid,
     tags: Vec<(String, Oid)>,
+    /// The other references that are wanted.
+    also: Vec<(String, Oid)>,
 }
 
 impl Repository {
@@ -33,6 +35,15 @@ impl Repository {
     /// # Errors
     /// All that a server can do wrong; see [`Error`].
     pub fn fetch(&self, branch: &str) -> Result<Fetched, Error> {
+        self.fetch_with(branch, &[])
+    }
+
+    /// Fetches `branch` as [`Repository::fetch`] does, and with the same requests all references that begin with one of these, such as
+    /// `refs/notes/plumb/` or `refs/tags/promote/`. Of notes, only what moved forwards is taken over.
+    ///
+    /// # Errors
+    /// As [`Repository::fetch`].
+    pub fn fetch_with(&self, branch: &str, also: &[&str]) -> Result<Fetched, Error> {
         let inner = &self.inner;
         let reference = format!("refs/heads/{branch}");
         if branch.is_empty() || !git2::Reference::is_valid_name(&reference) {
@@ -43,17 +54,96 @@ impl Repository {
                 message,
             });
         }
-        let (name, tracking) = (branch.to_owned(), inner.tracking(branch));
-        let listing = inner.call(move |handle, call| download(handle, call, &name, &reference, &tracking))?;
-        inner.with(|handle| record(inner, handle, branch, &listing))
+        let tracking = inner.tracking(branch);
+        let also = also.iter().map(|prefix| (*prefix).to_owned()).collect();
+        let wanted = Wanted { branch: branch.to_owned(), reference, also };
+        let listing = inner.call(move |handle, call| download(handle, call, &wanted, &tracking))?;
+        inner.with(|handle| {
+            record_notes(handle, &listing.also)?;
+            record(inner, handle, branch, &listing)
+        })
     }
+
+    /// Brings references here as they are on the server, whatever was known of them; those that it does not have are forgotten.
+    pub(crate) fn fetch_references(&self, references: &[String]) -> Result<(), Error> {
+        let wanted = references.to_vec();
+        let found = self.inner.call(move |handle, call| {
+            let explain = |error: git2::Error| call.explain(&error);
+            let mut remote = handle.remote_anonymous(call.url()).map_err(explain)?;
+            let mut connection = remote
+                .connect_auth(Direction::Fetch, Some(call.callbacks(handle)), Some(Call::proxy()))
+                .map_err(explain)?;
+            let unreadable =
+                |message: &str| Error::RepositoryNotFound { url: call.shown().into(), message: message.into() };
+            let mut found = names(&connection, call, unreadable)?;
+            found.retain(|(name, _)| wanted.contains(name));
+            download_references(handle, call, &mut connection, &found)?;
+            Ok(found)
+        })?;
+        self.inner.with(|handle| {
+            for name in references {
+                match found.iter().find(|(found, _)| found == name) {
+                    Some((_, id)) => drop(handle.reference(name, *id, true, "plumb: fetch")?),
+                    None => {
+                        if let Ok(mut gone) = handle.find_reference(name) {
+                            gone.delete()?;
+                        }
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What is asked of a server.
+pub(crate) struct Wanted {
+    pub(crate) branch: String,
+    pub(crate) reference: String,
+    /// Beginnings of the names of other references.
+    pub(crate) also: Vec<String>,
+}
+
+/// Brings what the references lead to, as far as it is not here.
+fn download_references(
+    handle: &git2::Repository,
+    call: &Call,
+    connection: &mut git2::RemoteConnection<'_, '_, '_>,
+    references: &[(String, Oid)],
+) -> Result<(), Error> {
+    let odb = handle.odb()?;
+    let missing = references.iter().filter(|(_, id)| !odb.exists(*id));
+    let specs: Vec<String> = missing.map(|(name, _)| format!("+{name}:{name}")).collect();
+    if specs.is_empty() {
+        return Ok(());
+    }
+    let mut options = FetchOptions::new();
+    options.remote_callbacks(call.callbacks(handle)).proxy_options(Call::proxy());
+    options.download_tags(AutotagOption::None).update_fetchhead(false);
+    connection.remote().download(&specs, Some(&mut options)).map_err(|error| call.explain(&error))
+}
+
+/// Takes over notes that moved forwards. Those of this side may be ahead, for a push of its own came between.
+fn record_notes(handle: &git2::Repository, references: &[(String, Oid)]) -> Result<(), Error> {
+    for (name, id) in references.iter().filter(|(name, _)| name.starts_with("refs/notes/")) {
+        let known = handle.refname_to_id(name).ok();
+        if known == Some(*id) || !git2::Reference::is_valid_name(name) {
+            continue;
+        }
+        if let Some(known) = known
+            && !handle.graph_descendant_of(*id, known)?
+        {
+            continue;
+        }
+        handle.reference(name, *id, true, "plumb: fetch")?;
+    }
+    Ok(())
 }
 
 pub(crate) fn download(
     handle: &git2::Repository,
     call: &Call,
-    branch: &str,
-    reference: &str,
+    wanted: &Wanted,
     tracking: &str,
 ) -> Result<Listing, Error> {
     let explain = |error: git2::Error| call.explain(&error);
@@ -63,29 +153,30 @@ pub(crate) fn download(
     let mut remote = handle.remote_anonymous(call.url()).map_err(explain)?;
     let mut connection =
         remote.connect_auth(Direction::Fetch, Some(call.callbacks(handle)), Some(Call::proxy())).map_err(explain)?;
-    let listing = list(&connection, call, branch, reference)?;
+    let listing = list(&connection, call, wanted)?;
     if handle.find_commit(listing.head).is_err() {
-        connection.remote().download(&[format!("+{reference}:{tracking}")], Some(&mut options)).map_err(explain)?;
+        let spec = format!("+{}:{tracking}", wanted.reference);
+        connection.remote().download(&[spec], Some(&mut options)).map_err(explain)?;
     }
+    download_references(handle, call, &mut connection, &listing.also)?;
     Ok(listing)
 }
 
-fn list(
-    connection: &git2::RemoteConnection<'_, '_, '_>,
-    call: &Call,
-    branch: &str,
-    reference: &str,
-) -> Result<Listing, Error> {
+fn list(connection: &git2::RemoteConnection<'_, '_, '_>, call: &Call, wanted: &Wanted) -> Result<Listing, Error> {
+    let Wanted { branch, reference, also } = wanted;
     let mut head = None;
-    let (mut branches, mut tags) = (Vec::new(), Vec::new());
+    let (mut branches, mut tags, mut others) = (Vec::new(), Vec::new(), Vec::new());
     let unreadable = |message: &str| Error::UnknownBranch {
         url: call.shown().into(),
-        branch: branch.into(),
+        branch: branch.clone(),
         message: message.into(),
     };
     let named = names(connection, call, unreadable)?;
     for (name, id) in named {
-        if name == reference {
+        if also.iter().any(|prefix| name.starts_with(prefix.as_str())) && !name.ends_with("^{}") {
+            others.push((name.clone(), id));
+        }
+        if name == *reference {
             head = Some(id);
         } else if let Some(name) = name.strip_prefix("refs/heads/") {
             branches.push(name.to_owned());
@@ -99,9 +190,9 @@ fn list(
             1..=10 => format!("it has {}", branches.join(", ")),
             more => format!("it has {} and {} more", branches[..10].join(", "), more - 10),
         };
-        Error::UnknownBranch { url: call.shown().to_owned(), branch: branch.to_owned(), message }
+        Error::UnknownBranch { url: call.shown().to_owned(), branch: branch.clone(), message }
     })?;
-    Ok(Listing { head, tags })
+    Ok(Listing { head, tags, also: others })
 }
 
 /// What the server's references are called, and what they lead to.

@@ -1,6 +1,6 @@
 //! Reading commits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use git2::{ErrorCode, Oid};
 
@@ -54,6 +54,23 @@ impl Repository {
                 return object.map(|commit| commit.id().into()).map_err(|_| unknown());
             }
             Err(unknown())
+        })
+    }
+
+    /// The tags that are known here and whose names begin with `prefix`, such as `promote/`, and the commits that they lead to.
+    ///
+    /// # Errors
+    /// When the repository can't be read.
+    pub fn tags(&self, prefix: &str) -> Result<BTreeMap<String, CommitId>, Error> {
+        self.inner.with(|handle| {
+            let mut found = BTreeMap::new();
+            for reference in handle.references_glob(&format!("refs/tags/{prefix}*"))? {
+                let reference = reference?;
+                if let (Ok(name), Ok(commit)) = (reference.name(), reference.peel_to_commit()) {
+                    found.insert(name.trim_start_matches("refs/tags/").to_owned(), commit.id().into());
+                }
+            }
+            Ok(found)
         })
     }
 
@@ -111,6 +128,25 @@ impl Repository {
             let mut options = git2::DiffOptions::new();
             options.skip_binary_check(true).ignore_submodules(false);
             let diff = handle.diff_tree_to_tree(Some(&from), Some(&to), Some(&mut options))?;
+            let files = diff.deltas().flat_map(|delta| {
+                let paths = [delta.old_file().path_bytes(), delta.new_file().path_bytes()];
+                paths.map(|path| path.map(|path| String::from_utf8_lossy(path).into_owned()))
+            });
+            Ok(files.flatten().collect())
+        })
+    }
+
+    /// The paths of all files that differ between a commit and its first parent; all of its files when it has none.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRevision`] when it is not here.
+    pub fn changes_of(&self, id: &CommitId) -> Result<BTreeSet<String>, Error> {
+        self.inner.with(|handle| {
+            let commit = find(handle, id)?;
+            let parent = commit.parent(0).ok().map(|parent| parent.tree()).transpose()?;
+            let mut options = git2::DiffOptions::new();
+            options.skip_binary_check(true).ignore_submodules(false);
+            let diff = handle.diff_tree_to_tree(parent.as_ref(), Some(&commit.tree()?), Some(&mut options))?;
             let files = diff.deltas().flat_map(|delta| {
                 let paths = [delta.old_file().path_bytes(), delta.new_file().path_bytes()];
                 paths.map(|path| path.map(|path| String::from_utf8_lossy(path).into_owned()))

@@ -15,13 +15,16 @@ mod fetch;
 mod history;
 mod id;
 mod known_hosts;
+mod notes;
 mod push;
 mod reference;
 mod remote;
 mod repository;
+mod signing;
 mod snapshot;
 mod submodules;
 mod tree;
+mod verification;
 mod worker;
 
 pub use commit::{Commit, Signature};
@@ -29,10 +32,13 @@ pub use credentials::Credentials;
 pub use error::{Class, Error};
 pub use fetch::Fetched;
 pub use id::CommitId;
+pub use notes::{Merge, NoteLines, NoteRewrite};
 pub use push::FileChange;
 pub use repository::{Limits, Repository};
+pub use signing::SigningKey;
 pub use snapshot::{Snapshot, SnapshotOptions, local_submodules_allowed};
 pub use tree::Tree;
+pub use verification::{AllowedSigners, Signed};
 
 #[cfg(test)]
 mod testing;

@@ -1,11 +1,16 @@
 //! Making a commit without a checkout, and pushing it.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use git2::build::TreeUpdateBuilder;
 use git2::{ErrorCode, FileMode, Oid, PushOptions};
 
 use crate::history::find;
 use crate::remote::{Call, end};
 use crate::repository::Repository;
+use crate::signing::{SigningKey, write_commit};
 use crate::{CommitId, Error, Signature};
 
 /// One file to write or to remove.
@@ -18,7 +23,7 @@ pub struct FileChange {
 }
 
 impl Repository {
-    /// Makes a commit with `changes` on top of `parent` and pushes it to `branch`, without force.
+    /// Makes a commit with `changes` on top of `parent`, signed if this repository has a key, and pushes it to `branch`, without force.
     ///
     /// The push only succeeds while the branch is at `parent`. Otherwise nothing is changed and the answer is
     /// [`Error::Rejected`]: fetch, decide anew, and try again.
@@ -35,9 +40,12 @@ impl Repository {
         author: &Signature,
     ) -> Result<CommitId, Error> {
         let reference = format!("refs/heads/{branch}");
-        let commit = self.inner.with(|handle| commit(handle, parent, changes, message, author))?;
-        let (expected, name) = (parent.oid()?, branch.to_owned());
-        self.inner.call(move |handle, call| push(handle, call, &name, &reference, expected, commit, false))?;
+        let commit =
+            self.inner.with(|handle| commit(handle, parent, changes, message, author, self.inner.key.as_ref()))?;
+        let expected = parent.oid()?;
+        let moves = [Move { reference, from: expected, to: commit, over: false }];
+        let answers = self.inner.call(move |handle, call| push_all(handle, call, &moves))?;
+        answers.into_iter().collect::<Result<(), Error>>()?;
         let tracking = self.inner.tracking(branch);
         self.inner.with(|handle| {
             handle.reference(&tracking, commit, true, "plumb: push")?;
@@ -52,6 +60,7 @@ pub(crate) fn commit(
     changes: &[FileChange],
     message: &str,
     author: &Signature,
+    key: Option<&SigningKey>,
 ) -> Result<Oid, Error> {
     let parent = find(handle, parent)?;
     let base = parent.tree()?;
@@ -74,10 +83,7 @@ pub(crate) fn commit(
     }
     let wrong = |error: git2::Error| Error::Path { path: paths(changes), message: error.message().to_owned() };
     let tree = handle.find_tree(builder.create_updated(handle, &base).map_err(wrong)?)?;
-    let signature = git2::Signature::now(&author.name, &author.email).map_err(|error| {
-        Error::internal(format!("the author {:?} <{}> can not be used: {}", author.name, author.email, error.message()))
-    })?;
-    Ok(handle.commit(None, &signature, &signature, message, &tree, &[&parent])?)
+    write_commit(handle, &tree, &[&parent], message, author, key)
 }
 
 fn paths(changes: &[FileChange]) -> String {
@@ -93,58 +99,93 @@ fn check_path(path: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Moves a branch that is at `expected` (zero when there is none yet) to `commit`; `over` lets go of what the branch has and the commit hasn't.
-pub(crate) fn push(
+/// A reference of the server that shall move.
+#[derive(Clone)]
+pub(crate) struct Move {
+    pub(crate) reference: String,
+    /// Where it must be before; zero when it must not be there.
+    pub(crate) from: Oid,
+    pub(crate) to: Oid,
+    /// Whether it lets go of what is there and the new commit has not.
+    pub(crate) over: bool,
+}
+
+impl Move {
+    /// What people call it.
+    fn name(&self) -> String {
+        self.reference.strip_prefix("refs/heads/").unwrap_or(&self.reference).to_owned()
+    }
+}
+
+/// Moves references of the server in one push, each only from where it is expected. The answer to each is in their order.
+pub(crate) fn push_all(
     handle: &git2::Repository,
     call: &Call,
-    branch: &str,
-    reference: &str,
-    expected: Oid,
-    commit: Oid,
-    over: bool,
-) -> Result<(), Error> {
-    let rejected = |message: String| Error::Rejected { branch: branch.to_owned(), message };
+    moves: &[Move],
+) -> Result<Vec<Result<(), Error>>, Error> {
+    let all = || moves.iter().map(Move::name).collect::<Vec<_>>().join(", ");
     let mut callbacks = call.callbacks(handle);
 
     // libgit2 would also push onto a branch that somebody has set back, and so bring back what they took out.
-    let (failure, name) = (call.failure(), branch.to_owned());
-    callbacks.push_negotiation(move |updates| match updates.first() {
-        Some(update) if update.src() == expected => Ok(()),
-        update => {
-            let now = update.map(git2::PushUpdate::src).filter(|id| !id.is_zero());
-            let message = now.map_or("it is gone".into(), |now| format!("it is at {now}, and not at {expected}"));
-            Err(end(&failure, ErrorCode::NotFastForward, Error::Rejected { branch: name.clone(), message }))
+    let (failure, expected) = (call.failure(), moves.to_vec());
+    callbacks.push_negotiation(move |updates| {
+        for moved in &expected {
+            // An update names the reference both on this side and on that of the server.
+            let update = updates.iter().find(|update| update.dst_refname().is_ok_and(|name| name == moved.reference));
+            let now = update.map_or(Oid::ZERO_SHA1, git2::PushUpdate::src);
+            if now != moved.from {
+                let message = if now.is_zero() {
+                    "it is gone".into()
+                } else {
+                    format!("it is at {now}, and not at {}", moved.from)
+                };
+                let error = Error::Rejected { branch: moved.name(), message };
+                return Err(end(&failure, ErrorCode::NotFastForward, error));
+            }
         }
+        Ok(())
     });
-    let (failure, name) = (call.failure(), branch.to_owned());
-    callbacks.push_update_reference(move |_, status| {
-        let Some(status) = status else { return Ok(()) };
-        let (branch, message) = (name.clone(), status.to_owned());
-        let error =
-            if moved(status) { Error::Rejected { branch, message } } else { Error::Refused { branch, message } };
-        Err(end(&failure, ErrorCode::GenericError, error))
+    let statuses: Rc<RefCell<BTreeMap<String, Option<String>>>> = Rc::default();
+    let told = statuses.clone();
+    callbacks.push_update_reference(move |reference, status| {
+        told.borrow_mut().insert(reference.to_owned(), status.map(str::to_owned));
+        Ok(())
     });
 
     let mut options = PushOptions::new();
     options.remote_callbacks(callbacks).proxy_options(Call::proxy()).packbuilder_parallelism(1);
     let mut remote = handle.remote_anonymous(call.url()).map_err(|error| call.explain(&error))?;
-    // The commit has no local branch, so it is pushed by its id.
-    let force = if over { "+" } else { "" };
-    let result = remote.push(&[format!("{force}{commit}:{reference}")], Some(&mut options));
-    result.map_err(|error| match error.code() {
-        ErrorCode::NotFastForward if call.failure().borrow().is_none() => rejected(call.clean(error.message())),
-        _ => match call.explain(&error) {
-            Error::Refused { branch, message } => {
-                let message = [call.clean(&message), call.said()].into_iter().filter(|words| !words.is_empty());
-                Error::Refused { branch, message: message.collect::<Vec<_>>().join(": ") }
-            }
-            other => other,
-        },
-    })
+    // The commits have no local references, so they are pushed by their ids.
+    let specs: Vec<String> = moves
+        .iter()
+        .map(|moved| format!("{}{}:{}", if moved.over { "+" } else { "" }, moved.to, moved.reference))
+        .collect();
+    remote.push(&specs, Some(&mut options)).map_err(|error| match error.code() {
+        ErrorCode::NotFastForward if call.failure().borrow().is_none() => {
+            Error::Rejected { branch: all(), message: call.clean(error.message()) }
+        }
+        _ => call.explain(&error),
+    })?;
+    let statuses = statuses.borrow();
+    Ok(moves.iter().map(|moved| answer(moved, statuses.get(&moved.reference), call)).collect())
+}
+
+/// What the server said to one move.
+fn answer(moved: &Move, status: Option<&Option<String>>, call: &Call) -> Result<(), Error> {
+    let branch = moved.name();
+    match status {
+        Some(None) => Ok(()),
+        Some(Some(status)) if moves_on(status) => Err(Error::Rejected { branch, message: call.clean(status) }),
+        Some(Some(status)) => {
+            let words = [call.clean(status), call.said()].into_iter().filter(|words| !words.is_empty());
+            Err(Error::Refused { branch, message: words.collect::<Vec<_>>().join(": ") })
+        }
+        None => Err(Error::Refused { branch, message: "it did not say what became of it".into() }),
+    }
 }
 
 /// Whether the words of a server mean that somebody else was faster (`receive-pack` of git, and of the forges).
-fn moved(status: &str) -> bool {
+fn moves_on(status: &str) -> bool {
     ["non-fast-forward", "fetch first", "stale info", "cannot lock ref", "failed to update ref", "incorrect old value"]
         .iter()
         .any(|words| status.contains(words))

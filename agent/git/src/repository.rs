@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::remote::Call;
 use crate::worker::{Pulse, Workers};
-use crate::{Credentials, Error};
+use crate::{Credentials, Error, SigningKey};
 
 /// libgit2 never repacks, and every fetch adds a pack: past this many, a cache is fetched anew when it is opened.
 const MOST_PACKS: usize = 200;
@@ -51,6 +51,8 @@ pub(crate) struct Inner {
     /// The remote's name and address; a checkout may have none.
     pub(crate) remote: Option<(String, Address)>,
     credentials: Credentials,
+    /// What commits are signed with.
+    pub(crate) key: Option<SigningKey>,
     pub(crate) limits: Limits,
     idle: Mutex<Vec<git2::Repository>>,
     workers: Workers,
@@ -133,6 +135,7 @@ impl Repository {
             checkout,
             remote,
             credentials,
+            key: None,
             limits: Limits::default(),
             idle: Mutex::new(vec![handle]),
             workers: Workers::default(),
@@ -143,12 +146,25 @@ impl Repository {
     /// The same repository with other limits; call it before the repository is shared.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
+        let key = self.inner.key.clone();
+        self.with(limits, key)
+    }
+
+    /// The same repository, whose commits are signed from now on; call it before the repository is shared.
+    #[must_use]
+    pub fn with_signing_key(self, key: SigningKey) -> Self {
+        let limits = self.inner.limits;
+        self.with(limits, Some(key))
+    }
+
+    fn with(self, limits: Limits, key: Option<SigningKey>) -> Self {
         let inner = &self.inner;
         let mut fresh = Inner {
             path: inner.path.clone(),
             checkout: inner.checkout,
             remote: inner.remote.clone(),
             credentials: inner.credentials.clone(),
+            key,
             limits,
             idle: Mutex::default(),
             workers: Workers::default(),

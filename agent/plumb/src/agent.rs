@@ -5,6 +5,7 @@ mod credentials;
 mod environment;
 mod forge;
 mod hooks;
+mod ledger;
 mod metrics;
 mod promotion;
 mod quota;
@@ -26,7 +27,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use plumb_api::{Environment, PromotionRecord, Repository};
+use plumb_api::{Environment, PromotionRecord, PromotionRequest, Repository};
 use plumb_cluster::{Cluster, Recorder, References};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -85,6 +86,7 @@ pub(crate) struct Context {
     data_directory: PathBuf,
     repositories: Arc<Catalog<Repository>>,
     environments: Arc<Catalog<Environment>>,
+    requests: Arc<Catalog<PromotionRequest>>,
     hook_tokens: Arc<HookTokens>,
     /// Plurals of the custom resources whose first list is in.
     synced: watch::Sender<BTreeSet<String>>,
@@ -118,6 +120,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         data_directory: options.data_dir,
         repositories: Arc::default(),
         environments: Arc::default(),
+        requests: Arc::default(),
         hook_tokens: Arc::default(),
         synced: watch::Sender::default(),
         promotions: Arc::default(),

@@ -1,15 +1,20 @@
 //! The command line.
 
+mod checkout;
 mod cluster;
 mod crds;
 mod diff;
 mod disk;
 mod fetch;
+mod history;
 mod output;
 mod promote;
+mod records;
 mod render;
+mod rollback;
 mod source;
 mod status;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -46,6 +51,14 @@ enum Command {
     Status(status::Options),
     /// Ask for a promotion: push a commit that requests it
     Promote(promote::Options),
+    /// Ask for an Environment to go back, and to stay there
+    Rollback(rollback::RollbackOptions),
+    /// Ask for the hold on an Environment to end
+    Release(rollback::ReleaseOptions),
+    /// Show what ran in an Environment, since when, and who asked for it
+    History(history::Options),
+    /// Check that pins, promotion commits, gates and ledgers of a clone agree
+    Verify(verify::Options),
     /// Print the CustomResourceDefinitions as YAML
     #[command(after_help = "Example:\n  plumb crds | kubectl apply --server-side -f -")]
     Crds,
@@ -73,6 +86,10 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Diff(options) => block_on(diff::run(options)),
         Command::Status(options) => block_on(status::run(options)),
         Command::Promote(options) => promote::run(&options),
+        Command::Rollback(options) => rollback::rollback(&options),
+        Command::Release(options) => rollback::release(&options),
+        Command::History(options) => history::run(&options),
+        Command::Verify(options) => verify::run(&options),
         Command::Crds => crds::run(),
         Command::Completion { shell } => completion(shell),
     };

@@ -2,6 +2,7 @@
 
 mod agent;
 mod cli;
+mod http;
 mod logging;
 
 use std::process::ExitCode;

@@ -101,6 +101,7 @@ impl Agent for Sample {
         };
         staging.promotion = Some(PromotionView {
             from: vec!["dev".into()],
+            hold: None,
             verdicts: vec![
                 verdict(HEAD, Verdict::Waiting, "dev is not healthy at 9f31c2d yet", 7),
                 verdict(BEFORE, Verdict::Promoted, "", 3_510),
@@ -116,6 +117,7 @@ impl Agent for Sample {
         let mut prod = healthy("prod", Mode::Pinned, OLD, 31, 400_000);
         prod.promotion = Some(PromotionView {
             from: vec!["staging".into()],
+            hold: Some("rolled back from 9f31c2d: until the cause is known".into()),
             verdicts: vec![verdict(
                 BEFORE,
                 Verdict::Refused,
@@ -125,7 +127,7 @@ impl Agent for Sample {
         });
 
         let mut eu = healthy("prod-eu", Mode::Pinned, OLD, 31, 400_100);
-        eu.promotion = Some(PromotionView { from: vec!["staging".into()], verdicts: vec![] });
+        eu.promotion = Some(PromotionView { from: vec!["staging".into()], hold: None, verdicts: vec![] });
         eu.suspended = true;
 
         let mut broken = healthy("preview", Mode::Following, BEFORE, 12, 5_000);
@@ -144,7 +146,7 @@ impl Agent for Sample {
         tools.path = "clusters/main".into();
         let mut qa = healthy("qa", Mode::Pinned, HEAD, 0, 0);
         (qa.revision, qa.applied_at, qa.events) = (None, None, vec![]);
-        qa.promotion = Some(PromotionView { from: vec!["dev".into()], verdicts: vec![] });
+        qa.promotion = Some(PromotionView { from: vec!["dev".into()], hold: None, verdicts: vec![] });
         qa.ready = condition(
             Status::False,
             "NotPromoted",

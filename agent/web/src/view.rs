@@ -93,6 +93,8 @@ pub struct ObjectCounts {
 pub struct PromotionView {
     /// Names of the Environments that must be healthy at a revision before it may come here.
     pub from: Vec<String>,
+    /// Why nothing is promoted here until somebody releases it.
+    pub hold: Option<String>,
     /// The last verdicts on requests, the newest first.
     pub verdicts: Vec<VerdictView>,
 }

@@ -84,14 +84,16 @@ pub fn parse(text: &[u8], file: &str) -> Result<Pin, Error> {
         return Err(Error::Documents { file: file.to_owned(), count: documents.len() });
     };
     let reader = Reader { file };
-    let [api_version, kind, revision, from, requested_by, hold] =
-        reader.fields("the file", document, ["apiVersion", "kind", "revision", "from", "requestedBy", "hold"])?;
+    let fields = ["apiVersion", "kind", "revision", "from", "requestedBy", "rollbackOf", "hold"];
+    let [api_version, kind, revision, from, requested_by, rollback_of, hold] =
+        reader.fields("the file", document, fields)?;
     reader.constant(reader.required(document, "apiVersion", api_version)?, "apiVersion", API_VERSION)?;
     reader.constant(reader.required(document, "kind", kind)?, "kind", KIND)?;
     Ok(Pin {
         revision: reader.commit(reader.required(document, "revision", revision)?, "revision")?,
         from: from.map(|from| reader.names(from)).transpose()?.unwrap_or_default(),
         requested_by: requested_by.map(|commit| reader.commit(commit, "requestedBy")).transpose()?,
+        rollback_of: rollback_of.map(|commit| reader.commit(commit, "rollbackOf")).transpose()?,
         hold: hold.map(|hold| reader.hold(hold)).transpose()?,
     })
 }
@@ -104,12 +106,13 @@ pub fn print(pin: &Pin) -> String {
         [one] => Some(json!(one)),
         several => Some(json!(several)),
     };
-    let fields: [(&str, Option<Value>); 6] = [
+    let fields: [(&str, Option<Value>); 7] = [
         ("apiVersion", Some(json!(API_VERSION))),
         ("kind", Some(json!(KIND))),
         ("revision", Some(json!(pin.revision))),
         ("from", from),
         ("requestedBy", pin.requested_by.as_ref().map(|commit| json!(commit))),
+        ("rollbackOf", pin.rollback_of.as_ref().map(|commit| json!(commit))),
         ("hold", pin.hold.as_ref().map(|hold| json!({"reason": hold.reason}))),
     ];
     // A document for each field, since the printer sorts keys and people read from the top.

@@ -28,6 +28,7 @@ fn what_a_person_writes() {
                 revision: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
                 from: [],
                 requested_by: None,
+                rollback_of: None,
                 hold: None,
             }
         "#]],
@@ -41,6 +42,7 @@ fn what_a_person_writes() {
                     "on",
                 ],
                 requested_by: None,
+                rollback_of: None,
                 hold: None,
             }
         "#]],
@@ -55,6 +57,7 @@ fn what_a_person_writes() {
                     "test",
                 ],
                 requested_by: None,
+                rollback_of: None,
                 hold: None,
             }
         "#]],
@@ -143,7 +146,7 @@ fn fields_that_a_pin_does_not_have_that_way() {
     check_lines(
         &format!("{valid}Revision: a\n"),
         expect![[r#"
-            overlays/staging/promoted.yaml, line 4: Revision is not a field here; the fields are apiVersion, kind, revision, from, requestedBy, hold
+            overlays/staging/promoted.yaml, line 4: Revision is not a field here; the fields are apiVersion, kind, revision, from, requestedBy, rollbackOf, hold
         "#]],
     );
     check_lines(
@@ -193,10 +196,9 @@ fn fields_that_a_pin_does_not_have_that_way() {
 #[test]
 fn what_a_promotion_writes() {
     let mut pin = Pin {
-        revision: REVISION.into(),
         from: vec!["dev".into()],
         requested_by: Some("1111111111111111111111111111111111111111".into()),
-        hold: None,
+        ..Pin::new(REVISION.into())
     };
     expect![[r##"
         # The revision of this repository that runs in the environment beside this file.
@@ -209,6 +211,7 @@ fn what_a_promotion_writes() {
     "##]]
     .assert_eq(&print(&pin));
     pin.from.push("test".into());
+    pin.rollback_of = Some("2222222222222222222222222222222222222222".into());
     pin.hold = Some(Hold { reason: "freeze:\nuntil Monday".into() });
     expect![[r##"
         # The revision of this repository that runs in the environment beside this file.
@@ -220,6 +223,7 @@ fn what_a_promotion_writes() {
         - dev
         - test
         requestedBy: "1111111111111111111111111111111111111111"
+        rollbackOf: "2222222222222222222222222222222222222222"
         hold:
           reason: |-
             freeze:
@@ -241,9 +245,10 @@ proptest! {
         revision in prop_oneof!["[0-9a-f]{40}", "[0-9]{40}", "[0-9]{30}e[0-9]{9}", "0x[0-9]{38}".prop_map(|text| text.replace('x', "0"))],
         from in prop::collection::vec("[a-z0-9][a-z0-9.-]{0,10}|on|null|true|1|0x1", 0..3),
         requested_by in prop::option::of("[0-9a-f]{40}"),
+        rollback_of in prop::option::of("[0-9a-f]{40}"),
         reason in prop::option::of("[ -~\n]{0,20}[!-~]"),
     ) {
-        let pin = Pin { revision, from, requested_by, hold: reason.map(|reason| Hold { reason }) };
+        let pin = Pin { revision, from, requested_by, rollback_of, hold: reason.map(|reason| Hold { reason }) };
         let text = print(&pin);
         prop_assert_eq!(parse(text.as_bytes(), "f"), Ok(pin), "{}", text);
     }

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::gates::{self, Answers};
-use super::{Commit, Decision, Decisions, Environment, History, Input, Promotion, Resolved, Unreadable, Verdict};
-use crate::trailers::{self, PromotionRequest, PromotionResult};
+use super::automatic;
+use super::gates::{self, Answers, Asked};
+use super::rollback;
+use super::{
+    Action, Commit, Decision, Decisions, Environment, History, Input, Order, Promotion, Resolved, Unreadable, Verdict,
+};
+use crate::trailers::{self, PromotionRequest, PromotionResult, RequestKind};
 
 /// Decides on every request of `input`.
 ///
@@ -21,7 +25,7 @@ pub fn decide<H: History>(input: &Input<'_>, history: &H) -> Result<Decisions, H
     for (_, request) in log.requests.iter().rev() {
         let known = input.environments.iter().find(|environment| environment.name == request.environment);
         let why = match known {
-            Some(Environment { promotion: Some(_), .. }) => continue,
+            Some(Environment { promotion: Some(_), .. } | Environment { elsewhere: true, .. }) => continue,
             Some(_) => format!("{} follows the head of the branch: nothing is promoted to it", request.environment),
             None => unknown_environment(&request.environment, input.environments),
         };
@@ -63,7 +67,8 @@ impl Log {
             let known = |(at, request): &(usize, PromotionRequest)| *at == index && request.environment == *environment;
             if !self.requests.iter().any(known) {
                 let (environment, commit) = (environment.clone(), commit.id.clone());
-                self.requests.push((index, PromotionRequest { environment, revision: None, commit }));
+                let kind = RequestKind::Promote;
+                self.requests.push((index, PromotionRequest { environment, kind, revision: None, commit }));
             }
         }
     }
@@ -102,7 +107,7 @@ pub(super) struct Target<'a> {
 }
 
 /// The environments that must prove a revision.
-fn upstreams<'a>(promotion: &'a Promotion, input: &Input<'a>) -> &'a [String] {
+pub(super) fn upstreams<'a>(promotion: &'a Promotion, input: &Input<'a>) -> &'a [String] {
     if promotion.from.is_empty() { input.default_from } else { &promotion.from }
 }
 
@@ -115,19 +120,83 @@ fn decide_for<H: History>(
 ) -> Result<(), H::Error> {
     let name = &target.environment.name;
     let by_hand = log.moved_by_hand(name, input.commits);
-    let mut latest: Option<&str> = None;
+    // The end of a hold is one word, and which revision runs is another: neither takes the place of the other.
+    let (mut latest, mut released, mut rolled_back): (Option<&str>, Option<&str>, Option<&str>) = (None, None, None);
+    let first = decisions.len();
+    let mut queue = Vec::new();
     for (index, request) in log.requests.iter().rev().filter(|(_, request)| request.environment == *name) {
+        let latest = match request.kind {
+            RequestKind::Release => {
+                // Whoever asks to go back wants the hold that comes with it.
+                released = released.or(rolled_back);
+                &mut released
+            }
+            RequestKind::Rollback { .. } => {
+                rolled_back = rolled_back.or(Some(&request.commit));
+                &mut latest
+            }
+            RequestKind::Promote => &mut latest,
+        };
+        let queued = target.promotion.order == Order::Queue && request.kind == RequestKind::Promote;
         let decided = if let Some(result) = log.result_of(*index, request) {
             decision(request, Verdict::Done { result: input.commits[result].id.clone() })
-        } else if let Some(by) = latest {
+        } else if let Some(by) = rolled_back.filter(|_| queued) {
+            decision(request, Verdict::Superseded { by: by.to_owned() })
+        } else if let Some(by) = (*latest).filter(|_| !queued) {
             decision(request, Verdict::Superseded { by: by.to_owned() })
         } else if let Some(hand) = by_hand.filter(|hand| hand > index) {
             decision(request, Verdict::Superseded { by: input.commits[hand].id.clone() })
         } else {
-            judge(target, request, input, history)?
+            match &request.kind {
+                RequestKind::Promote if queued => {
+                    queue.push((decisions.len(), request));
+                    decision(request, Verdict::AlreadyThere)
+                }
+                RequestKind::Promote => judge(target, request, input, history)?,
+                RequestKind::Rollback { hold } => rollback::judge(target, request, hold.as_deref(), input, history)?,
+                RequestKind::Release => rollback::release(target, request, input),
+            }
         };
-        latest = latest.or(Some(&request.commit));
+        *latest = latest.or(Some(&request.commit));
         decisions.push(decided);
+    }
+    in_turn(target, queue.into_iter().rev(), input, history, decisions)?;
+    // What somebody decided goes before what happens by itself.
+    let moves = |decision: &Decision| decision.verdict == Verdict::Promote;
+    let waits = |decision: &Decision| matches!(decision.verdict, Verdict::Wait { .. });
+    if !decisions[first..].iter().any(moves) {
+        let back = rollback::by_itself(target, input, history)?;
+        let free = back.is_none() && !decisions[first..].iter().any(waits);
+        decisions.extend(back);
+        if free {
+            decisions.extend(automatic::by_itself(target, input, history)?);
+        }
+    }
+    Ok(())
+}
+
+/// Judges the requests of a queue, the oldest first: the first that may still come is the one whose turn it is.
+fn in_turn<'r, H: History>(
+    target: &Target<'_>,
+    queue: impl Iterator<Item = (usize, &'r PromotionRequest)>,
+    input: &Input<'_>,
+    history: &H,
+    decisions: &mut [Decision],
+) -> Result<(), H::Error> {
+    let mut turn: Option<String> = None;
+    for (place, request) in queue {
+        let mut judged = judge(target, request, input, history)?;
+        if let Some(first) = &turn {
+            if matches!(judged.verdict, Verdict::Promote | Verdict::Wait { .. }) {
+                let why = format!("{} goes first, for {} visits each in order", short(first), request.environment);
+                judged.verdict = Verdict::Wait { gate: "queue".into(), why, until: None };
+            }
+        } else if matches!(judged.verdict, Verdict::Promote | Verdict::Wait { .. })
+            && !gates::passed_by(&judged, input, history)?
+        {
+            turn = Some(request.commit.clone());
+        }
+        decisions[place] = judged;
     }
     Ok(())
 }
@@ -143,12 +212,9 @@ fn judge<H: History>(
     let name = &request.environment;
     let revision = match &request.revision {
         None => request.commit.clone(),
-        Some(text) => match history.resolve(text)? {
-            Resolved::Commit(id) => id,
-            Resolved::Ambiguous => {
-                return refused(format!("more than one commit starts with {text}: write more digits of it"));
-            }
-            Resolved::Unknown => return refused(format!("no commit starts with {text}: has it been pushed?")),
+        Some(text) => match resolve(text, history)? {
+            Ok(id) => id,
+            Err(why) => return refused(why),
         },
     };
     let head = input.commits.last().map_or(request.commit.as_str(), |commit| commit.id.as_str());
@@ -162,7 +228,7 @@ fn judge<H: History>(
         if history.is_ancestor(&revision, &pin.revision)? {
             let (wanted, runs) = (short(&revision), short(&pin.revision));
             return refused(format!(
-                "{wanted} is older than {runs}, to which {name} is pinned: to go back, commit a pin that names it"
+                "{wanted} is older than {runs}, to which {name} is pinned: to go back, use `plumb rollback {name} --to {wanted}`"
             ));
         }
     }
@@ -173,13 +239,23 @@ fn judge<H: History>(
     if let Some(circle) = circle(name, input) {
         return refused(format!("{circle} is a circle: take one of them out of spec.promotion.from"));
     }
-    let Answers { gates, verdict } = gates::ask(target, from, &revision, input, history)?;
+    let asked = Asked { from, revision: &revision, request: Some(&request.commit) };
+    let Answers { gates, verdict } = gates::ask(target, &asked, input, history)?;
     let from = from.to_vec();
     Ok(Decision { revision: Some(revision), from, gates, ..decision(request, verdict) })
 }
 
+/// The commit that a request names, or why it names none.
+pub(super) fn resolve<H: History>(text: &str, history: &H) -> Result<Result<String, String>, H::Error> {
+    Ok(match history.resolve(text)? {
+        Resolved::Commit(id) => Ok(id),
+        Resolved::Ambiguous => Err(format!("more than one commit starts with {text}: write more digits of it")),
+        Resolved::Unknown => Err(format!("no commit starts with {text}: has it been pushed?")),
+    })
+}
+
 /// The way from an environment through its upstreams back to itself, if there is one.
-fn circle(name: &str, input: &Input<'_>) -> Option<String> {
+pub(super) fn circle(name: &str, input: &Input<'_>) -> Option<String> {
     let mut seen = BTreeSet::new();
     let mut ways = vec![vec![name]];
     while let Some(way) = ways.pop() {
@@ -216,10 +292,17 @@ fn unknown_environment(name: &str, environments: &[Environment]) -> String {
     format!("there is no environment {name}: {known}{hint}")
 }
 
-fn decision(request: &PromotionRequest, verdict: Verdict) -> Decision {
+pub(super) fn decision(request: &PromotionRequest, verdict: Verdict) -> Decision {
     Decision {
         environment: request.environment.clone(),
-        request: request.commit.clone(),
+        request: Some(request.commit.clone()),
+        action: match &request.kind {
+            RequestKind::Promote => Action::Promote,
+            RequestKind::Rollback { hold } => {
+                Action::Rollback { from: String::new(), hold: hold.clone().unwrap_or_default() }
+            }
+            RequestKind::Release => Action::Release,
+        },
         revision: None,
         from: Vec::new(),
         gates: Vec::new(),
@@ -228,6 +311,7 @@ fn decision(request: &PromotionRequest, verdict: Verdict) -> Decision {
 }
 
 /// The first digits of a commit id, enough for people.
-pub(super) fn short(id: &str) -> &str {
+#[must_use]
+pub fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::decide::{Target, short};
-use super::{Environment, Healthy, History, Input, Verdict};
+use super::{Decision, Environment, Healthy, History, Input, Signed, Verdict, schedule};
 
 /// A gate and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,28 +50,134 @@ pub(super) struct Answers {
     pub(super) verdict: Verdict,
 }
 
-/// Asks all gates of `target`, whose upstreams are `from`, about `revision`.
+/// What the gates are asked about.
+pub(super) struct Asked<'a> {
+    /// The upstreams.
+    pub(super) from: &'a [String],
+    pub(super) revision: &'a str,
+    /// The labelled commit; `None` when nobody asked.
+    pub(super) request: Option<&'a String>,
+}
+
+/// The gate that waits for what the edge looks at.
+pub const UNCHECKED: &str = "checks";
+
+/// Asks all gates of `target`.
 pub(super) fn ask<H: History>(
     target: &Target<'_>,
-    from: &[String],
-    revision: &str,
+    asked: &Asked<'_>,
     input: &Input<'_>,
     history: &H,
 ) -> Result<Answers, H::Error> {
-    let mut gates = vec![hold(target.environment), suspended(target.environment), drift(target.environment)];
-    for name in from {
+    let (environment, promotion, revision) = (target.environment, target.promotion, asked.revision);
+    let mut gates = vec![hold(environment), suspended(environment), drift(environment)];
+    gates.extend(refused(input));
+    if asked.request.is_none() {
+        gates.push(at_rest(environment));
+    }
+    if !promotion.windows.is_empty() {
+        gates.push(schedule::gate(&promotion.windows, input.now));
+    }
+    gates.extend(signatures(target, asked, history)?);
+    for name in asked.from {
         let gate = match input.environments.iter().find(|environment| environment.name == *name) {
             Some(upstream) => healthy_upstream(upstream, target, revision, input.now, history)?,
             None => Gate {
                 name: upstream_gate(name),
                 verdict: GateVerdict::Wait { until: None },
-                why: format!("there is no environment {name}: create it, or correct spec.promotion.from"),
+                why: format!(
+                    "there is no environment {name} here, and no ledger of it: create it, or correct spec.promotion.from"
+                ),
             },
         };
         gates.push(gate);
     }
+    gates.extend(checks(target, revision, input));
     let verdict = conclude(&gates);
     Ok(Answers { gates, verdict })
+}
+
+/// Nothing comes by itself while what came last has not proved itself here. Whoever asks may bring the very revision that mends it.
+fn at_rest(target: &Environment) -> Gate {
+    let name = &target.name;
+    let healthy = |pin: &crate::pin::Pin| {
+        target.state.healthy.iter().any(|healthy| healthy.revision == pin.revision && healthy.until.is_none())
+    };
+    let closed = target.pin.as_ref().filter(|pin| !healthy(pin));
+    let closed = closed.map(|pin| format!("{name} is not healthy at {} yet", short(&pin.revision)));
+    open_or_wait("healthy", closed, format!("{name} is healthy"))
+}
+
+/// Whether the request and the revision are signed by those who may.
+fn signatures<H: History>(target: &Target<'_>, asked: &Asked<'_>, history: &H) -> Result<Vec<Gate>, H::Error> {
+    let promotion = target.promotion;
+    let mut gates = Vec::new();
+    let gate = |name: &str, answer: Result<String, String>| {
+        let verdict = if answer.is_ok() { GateVerdict::Pass } else { GateVerdict::Fail };
+        Gate { name: name.to_owned(), verdict, why: answer.unwrap_or_else(|why| why) }
+    };
+    if promotion.signed {
+        gates.push(gate(
+            "signature",
+            signer(asked.revision, history)?
+                .map(|names| format!("{} is signed by {}", short(asked.revision), names.join(", "))),
+        ));
+    }
+    if let Some(request) = asked.request.filter(|_| promotion.signed || !promotion.approvers.is_empty()) {
+        let approvers = &promotion.approvers;
+        let answer = signer(request, history)?.and_then(|names| {
+            let by = || format!("{} is signed by {}", short(request), names.join(", "));
+            if approvers.is_empty() || names.iter().any(|name| approvers.contains(name)) {
+                return Ok(by());
+            }
+            Err(format!("{}, and {} lets {} ask", by(), target.environment.name, approvers.join(", ")))
+        });
+        gates.push(gate("approval", answer));
+    }
+    Ok(gates)
+}
+
+/// The names of those who signed a commit, or why nobody did.
+fn signer<H: History>(commit: &str, history: &H) -> Result<Result<Vec<String>, String>, H::Error> {
+    Ok(match history.signed(commit)? {
+        Signed::By(names) => Ok(names),
+        Signed::Not => Err(format!(
+            "{} is not signed: sign it with a key that spec.verify of the Repository trusts",
+            short(commit)
+        )),
+        Signed::Untrusted(why) => Err(format!("the signature of {} proves nothing: {why}", short(commit))),
+    })
+}
+
+/// What the edge said, or that it has not looked yet.
+fn checks(target: &Target<'_>, revision: &str, input: &Input<'_>) -> Vec<Gate> {
+    if !target.promotion.checked {
+        return Vec::new();
+    }
+    let place = (target.environment.name.clone(), revision.to_owned());
+    input.checks.get(&place).cloned().unwrap_or_else(|| {
+        let why = format!("{} is not looked at yet", short(revision));
+        vec![Gate { name: UNCHECKED.into(), verdict: GateVerdict::Wait { until: None }, why }]
+    })
+}
+
+/// Whether an upstream went past a revision without proving it, so that it never will.
+pub(super) fn passed_by<H: History>(decision: &Decision, input: &Input<'_>, history: &H) -> Result<bool, H::Error> {
+    let Some(revision) = &decision.revision else { return Ok(false) };
+    for name in &decision.from {
+        let closed = |gate: &&Gate| gate.name == upstream_gate(name) && gate.verdict != GateVerdict::Pass;
+        let Some(upstream) = input.environments.iter().find(|environment| environment.name == *name) else { continue };
+        let soaks = |gate: &&Gate| matches!(gate.verdict, GateVerdict::Wait { until: Some(_) });
+        if decision.gates.iter().find(closed).is_some_and(|gate| !soaks(&gate))
+            && let Some(runs) = &upstream.state.revision
+            && runs != revision
+            && history.is_ancestor(revision, runs)?
+            && !upstream.state.drifted
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// One failed gate refuses, one closed gate waits, and only when all are open the revision passes.
@@ -87,6 +193,19 @@ fn conclude(gates: &[Gate]) -> Verdict {
         Some((gate, until)) => Verdict::Wait { gate: gate.name.clone(), why: gate.why.clone(), until },
         None => Verdict::Promote,
     }
+}
+
+/// Asks the gates that also the way back has.
+pub(super) fn ask_back(target: &Environment, input: &Input<'_>) -> Answers {
+    let gates: Vec<Gate> = [suspended(target)].into_iter().chain(refused(input)).collect();
+    let verdict = conclude(&gates);
+    Answers { gates, verdict }
+}
+
+/// Closed while the repository can't be written; there is no such gate otherwise.
+fn refused(input: &Input<'_>) -> Option<Gate> {
+    let why = format!("the repository can't be written, so nothing is promoted: {}", input.refused?);
+    Some(Gate { name: "repository".into(), verdict: GateVerdict::Wait { until: None }, why })
 }
 
 fn upstream_gate(name: &str) -> String {

@@ -16,7 +16,7 @@ pub(super) fn at(second: i64) -> Timestamp {
 }
 
 /// One branch without forks.
-pub(super) struct Line(pub(super) Vec<String>);
+pub(super) struct Line(pub(super) Vec<String>, pub(super) BTreeMap<String, Signed>);
 
 impl History for Line {
     type Error = Infallible;
@@ -34,6 +34,10 @@ impl History for Line {
         let place = |wanted: &str| self.0.iter().position(|id| id == wanted);
         Ok(place(ancestor).zip(place(descendant)).is_some_and(|(older, newer)| older <= newer))
     }
+
+    fn signed(&self, commit: &str) -> Result<Signed, Infallible> {
+        Ok(self.1.get(commit).cloned().unwrap_or(Signed::Not))
+    }
 }
 
 /// A repository with `dev` → `staging` → `prod`, and its state.
@@ -42,6 +46,8 @@ struct Scene {
     environments: Vec<Environment>,
     now: Timestamp,
     off_branch: Vec<String>,
+    signers: BTreeMap<String, Signed>,
+    checks: Checks,
 }
 
 impl Scene {
@@ -50,6 +56,7 @@ impl Scene {
             name: name.to_owned(),
             promotion: (!from.is_empty())
                 .then(|| Promotion { from: from.iter().map(ToString::to_string).collect(), ..Promotion::default() }),
+            elsewhere: false,
             suspended: false,
             pin: None,
             state: State::default(),
@@ -63,6 +70,8 @@ impl Scene {
             ],
             now: at(1000),
             off_branch: Vec::new(),
+            signers: BTreeMap::new(),
+            checks: Checks::new(),
         }
     }
 
@@ -119,7 +128,7 @@ impl Scene {
 
     fn pin(self, name: &str, revision: &str) -> Self {
         self.change(name, |it| {
-            it.pin = Some(Pin { revision: id(revision), from: vec![], requested_by: None, hold: None });
+            it.pin = Some(Pin::new(id(revision)));
         })
     }
 
@@ -132,11 +141,13 @@ impl Scene {
 
     fn decide(&self) -> Decisions {
         let branch = self.commits.iter().map(|commit| commit.id.clone());
-        let history = Line(self.off_branch.iter().cloned().chain(branch).collect());
+        let history = Line(self.off_branch.iter().cloned().chain(branch).collect(), self.signers.clone());
         let input = Input {
             commits: &self.commits,
             environments: &self.environments,
             default_from: &["dev".to_owned()],
+            refused: None,
+            checks: &self.checks,
             now: self.now,
         };
         match decide(&input, &history) {
@@ -168,8 +179,13 @@ impl Scene {
         let mut text = String::new();
         for decision in &decisions.requests {
             let revision = decision.revision.as_deref().map_or("?", |revision| revision.trim_end_matches('0'));
-            let request = decision.request.trim_end_matches('0');
-            let _ = write!(text, "{} to {revision}, asked by {request}: ", decision.environment);
+            let request = decision.request.as_deref().map_or("itself", |request| request.trim_end_matches('0'));
+            let what = match &decision.action {
+                Action::Promote => String::new(),
+                Action::Rollback { from, hold } => format!(" back from {} ({hold})", from.trim_end_matches('0')),
+                Action::Release => " released".to_owned(),
+            };
+            let _ = write!(text, "{}{what} to {revision}, asked by {request}: ", decision.environment);
             let _ = match &decision.verdict {
                 Verdict::Promote => writeln!(text, "promote"),
                 Verdict::Wait { gate, why, until: None } => writeln!(text, "wait at {gate}: {why}"),
@@ -313,8 +329,15 @@ fn a_revision_that_is_not_on_the_branch() {
         }
     }
     let scene = Scene::new().commit("c1", "Promote-To: staging\nPromote-Revision: fea0000");
-    let input = Input { commits: &scene.commits, environments: &scene.environments, default_from: &[], now: scene.now };
-    let Ok(decisions) = decide(&input, &Fork(Line(vec![id("c1")])));
+    let input = Input {
+        commits: &scene.commits,
+        environments: &scene.environments,
+        default_from: &[],
+        refused: None,
+        checks: &Checks::new(),
+        now: scene.now,
+    };
+    let Ok(decisions) = decide(&input, &Fork(Line(vec![id("c1")], BTreeMap::new())));
     let expected = "feature00000 is not on the tracked branch: merge it first".to_owned();
     assert_eq!(decisions.requests[0].verdict, Verdict::Refused { why: expected });
 }
@@ -328,7 +351,7 @@ fn no_way_back_by_request() {
         .commit("c4", "Promote-To: staging\nPromote-Revision: c100000")
         .healthy("dev", "c1", 0)
         .check(expect![[r#"
-            staging to ?, asked by c4: refused: c10000000000 is older than c20000000000, to which staging is pinned: to go back, commit a pin that names it
+            staging to ?, asked by c4: refused: c10000000000 is older than c20000000000, to which staging is pinned: to go back, use `plumb rollback staging --to c10000000000`
         "#]]);
 }
 
@@ -423,7 +446,7 @@ fn closed_gates() {
             staging to c1, asked by c1: wait at hold: staging is held: freeze until Monday
         "#]]);
     scene().change("staging", |it| it.promotion.as_mut().unwrap().from = vec!["qa".into()]).check(expect![[r#"
-        staging to c1, asked by c1: wait at upstream/qa: there is no environment qa: create it, or correct spec.promotion.from
+        staging to c1, asked by c1: wait at upstream/qa: there is no environment qa here, and no ledger of it: create it, or correct spec.promotion.from
     "#]]);
 }
 
@@ -474,8 +497,15 @@ fn nowhere_to_promote_from() {
 
     let mut scene = Scene::new().commit("c1", "Promote-To: staging");
     scene.environment("staging").promotion = Some(Promotion::default());
-    let input = Input { commits: &scene.commits, environments: &scene.environments, default_from: &[], now: at(0) };
-    let Ok(decisions) = decide(&input, &Line(vec![id("c1")]));
+    let input = Input {
+        commits: &scene.commits,
+        environments: &scene.environments,
+        default_from: &[],
+        refused: None,
+        checks: &Checks::new(),
+        now: at(0),
+    };
+    let Ok(decisions) = decide(&input, &Line(vec![id("c1")], BTreeMap::new()));
     let expected = "staging has nothing to promote from: name an environment in spec.promotion.from".to_owned();
     assert_eq!(decisions.requests[0].verdict, Verdict::Refused { why: expected });
     scene.healthy("dev", "c1", 0).check(expect![[r#"
@@ -540,4 +570,379 @@ fn a_label_asks_as_a_trailer_does() {
         staging to c1, asked by c1: wait at upstream/dev: dev runs nothing yet
         prod to c1, asked by c1: wait at upstream/staging: staging runs nothing yet
     "#]]);
+}
+
+/// `staging` ran c1, and runs c2, for which c3 asked.
+fn promoted_twice() -> Scene {
+    let scene = Scene::new().commit("c1", "Promote-To: staging").healthy("dev", "c1", 0).apply("a");
+    let scene = scene
+        .healthy("staging", "c1", 10)
+        .commit("c2", "x")
+        .commit("c3", "Promote-To: staging\nPromote-Revision: c200000");
+    scene.healthy("dev", "c2", 20).apply("b").healthy("staging", "c2", 30)
+}
+
+#[test]
+fn the_way_back() {
+    let scene = promoted_twice()
+        .commit("c4", "Rollback-Of: staging")
+        .check(expect![[r#"
+        staging back from c2 (rolled back from c20000000000) to c1, asked by c4: promote
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]])
+        .apply("c");
+    let pin = scene.environments[1].pin.clone().unwrap();
+    assert_eq!((pin.rollback_of, pin.requested_by), (Some(id("c2")), Some(id("c4"))));
+    assert_eq!(pin.hold.unwrap().reason, "rolled back from c20000000000");
+    let scene = scene.healthy("staging", "c1", 40).check(expect![[r#"
+        staging back from  () to ?, asked by c4: done by c
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    // Nothing comes before the hold is released, and then what was asked for meanwhile does.
+    let scene = scene.commit("c5", "Promote-To: staging").healthy("dev", "c5", 50).check(expect![[r#"
+        staging to c5, asked by c5: wait at hold: staging is held: rolled back from c20000000000
+        staging back from  () to ?, asked by c4: done by c
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    let scene = scene
+        .commit("c6", "Release-Hold: staging")
+        .check(expect![[r#"
+        staging released to c1, asked by c6: promote
+        staging to c5, asked by c5: wait at hold: staging is held: rolled back from c20000000000
+        staging back from  () to ?, asked by c4: done by c
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]])
+        .apply("d");
+    scene.check(expect![[r#"
+        staging released to ?, asked by c6: done by d
+        staging to c5, asked by c5: promote
+        staging back from  () to ?, asked by c4: done by c
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+}
+
+#[test]
+fn back_to_a_named_revision_with_a_reason() {
+    let scene =
+        promoted_twice().commit("c4", "Rollback-Of: staging\nRollback-To: c100000\nRollback-Hold: see the incident");
+    scene.check(expect![[r#"
+        staging back from c2 (see the incident) to c1, asked by c4: promote
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    promoted_twice().commit("c4", "Rollback-Of: staging\nRollback-To: c200000").check(expect![[r#"
+        staging back from  () to c2, asked by c4: already there
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    promoted_twice().commit("c4", "Rollback-Of: staging\nRollback-To: c400000").check(expect![[r#"
+        staging back from  () to ?, asked by c4: refused: c40000000000 does not come before c20000000000, to which staging is pinned: ask for a promotion
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    promoted_twice().commit("c4", "Rollback-Of: staging\nRollback-To: dddddddd").check(expect![[r#"
+        staging back from  () to ?, asked by c4: refused: no commit starts with dddddddd: has it been pushed?
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    let never = promoted_twice().change("staging", |it| it.state.healthy.retain(|it| it.revision != id("c1")));
+    never
+        .commit("c4", "Rollback-Of: staging")
+        .check(expect![[r#"
+            staging back from  () to ?, asked by c4: refused: nothing that staging remembers was healthy there before c20000000000: name a revision with Rollback-To
+            staging to ?, asked by c3: done by b
+            staging to ?, asked by c1: done by a
+        "#]])
+        .commit("c5", "Rollback-Of: staging\nRollback-To: c100000")
+        .check(expect![[r#"
+            staging back from  () to ?, asked by c5: refused: nothing shows that staging was healthy at c10000000000: to go there all the same, commit a pin that names it
+            staging back from  () to ?, asked by c4: superseded by c5
+            staging to ?, asked by c3: done by b
+            staging to ?, asked by c1: done by a
+        "#]]);
+    Scene::new().commit("c1", "Rollback-Of: staging\nRollback-Of: dev").check(expect![[r#"
+        staging back from  () to ?, asked by c1: refused: staging has no pin yet, so there is nothing to go back from
+        dev back from  () to ?, asked by c1: refused: dev follows the head of the branch: nothing is promoted to it
+    "#]]);
+    let suspended = promoted_twice().change("staging", |it| it.suspended = true);
+    suspended.commit("c4", "Rollback-Of: staging").check(expect![[r#"
+        staging back from c2 (rolled back from c20000000000) to c1, asked by c4: wait at suspended: staging is suspended: set spec.suspend to false
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    // Drift and upstreams do not stand in the way back.
+    let drifted =
+        promoted_twice().change("staging", |it| it.state.drifted = true).change("dev", |it| it.state.healthy.clear());
+    drifted.commit("c4", "Rollback-Of: staging").check(expect![[r#"
+        staging back from c2 (rolled back from c20000000000) to c1, asked by c4: promote
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+}
+
+#[test]
+fn the_latest_word_also_on_the_way_back() {
+    promoted_twice().commit("c4", "Rollback-Of: staging").commit("c5", "Promote-To: staging").check(expect![[r#"
+        staging to c5, asked by c5: wait at upstream/dev: dev runs c20000000000, not c50000000000 yet
+        staging back from  () to ?, asked by c4: superseded by c5
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    promoted_twice().commit("c4", "Promote-To: staging").commit("c5", "Rollback-Of: staging").check(expect![[r#"
+        staging back from c2 (rolled back from c20000000000) to c1, asked by c5: promote
+        staging to ?, asked by c4: superseded by c5
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    promoted_twice().commit("c4", "Release-Hold: staging").check(expect![[r#"
+        staging released to ?, asked by c4: already there
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    promoted_twice().commit("c4", "Release-Hold: staging").commit("c5", "Rollback-Of: staging").apply("c").check(
+        expect![[r#"
+            staging back from  () to ?, asked by c5: done by c
+            staging released to ?, asked by c4: superseded by c5
+            staging to ?, asked by c3: done by b
+            staging to ?, asked by c1: done by a
+        "#]],
+    );
+}
+
+#[test]
+fn an_environment_goes_back_by_itself_once() {
+    let within = |scene: Scene| {
+        scene.change("staging", |it| {
+            it.promotion.as_mut().unwrap().rollback_within = Some(SignedDuration::from_secs(60));
+        })
+    };
+    let degrades = |scene: Scene, applied: i64, second: i64| {
+        scene.change("staging", |it| {
+            let revision = it.state.revision.clone().unwrap();
+            it.state.healthy.retain(|healthy| healthy.revision != revision || healthy.until.is_some());
+            (it.state.applied, it.state.degraded) = (Some(at(applied)), Some(at(second)));
+        })
+    };
+    degrades(promoted_twice(), 25, 40).check(expect![[r#"
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    degrades(within(promoted_twice()), 25, 86).check(expect![[r#"
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    let scene = degrades(within(promoted_twice()), 25, 85)
+        .check(expect![[r#"
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+        staging back from c2 (c20000000000 degraded 1m or less after it was promoted) to c1, asked by itself: promote
+    "#]])
+        .apply("c");
+    // What it went back to degrades as well: nothing goes back any further.
+    degrades(scene, 90, 91).check(expect![[r#"
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    // Nobody's hold is replaced, and what somebody asks for goes first.
+    let held = degrades(within(promoted_twice()), 25, 40).change("staging", |it| {
+        it.pin.as_mut().unwrap().hold = Some(Hold { reason: "freeze".into() });
+    });
+    held.check(expect![[r#"
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    let scene = degrades(within(promoted_twice()), 25, 40).commit("c4", "Rollback-Of: staging\nRollback-Hold: mine");
+    scene.check(expect![[r#"
+        staging back from c2 (mine) to c1, asked by c4: promote
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+}
+
+#[test]
+fn signatures_and_approvers() {
+    let scene = |revision: Signed, request: Signed| {
+        let scene = Scene::new().commit("c1", "x").commit("c2", "Promote-To: staging\nPromote-Revision: c100000");
+        let mut scene =
+            scene.healthy("dev", "c1", 0).change("staging", |it| it.promotion.as_mut().unwrap().signed = true);
+        scene.signers = BTreeMap::from([(id("c1"), revision), (id("c2"), request)]);
+        scene
+    };
+    let by = |name: &str| Signed::By(vec![name.to_owned()]);
+    scene(by("eve"), by("ada")).check(expect![[r#"
+        staging to c1, asked by c2: promote
+    "#]]);
+    scene(Signed::Not, by("ada")).check(expect![[r#"
+        staging to c1, asked by c2: refused: c10000000000 is not signed: sign it with a key that spec.verify of the Repository trusts
+    "#]]);
+    scene(by("ada"), Signed::Untrusted("its key is none of the allowed signers".into())).check(expect![[r#"
+        staging to c1, asked by c2: refused: the signature of c20000000000 proves nothing: its key is none of the allowed signers
+    "#]]);
+    let approved = |name: &str| {
+        scene(by("eve"), by(name)).change("staging", |it| it.promotion.as_mut().unwrap().approvers = vec!["ada".into()])
+    };
+    approved("ada").check(expect![[r#"
+        staging to c1, asked by c2: promote
+    "#]]);
+    approved("eve").check(expect![[r#"
+        staging to c1, asked by c2: refused: c20000000000 is signed by eve, and staging lets ada ask
+    "#]]);
+}
+
+#[test]
+fn what_the_edge_looks_at() {
+    let mut scene = Scene::new().commit("c1", "Promote-To: staging").healthy("dev", "c1", 0);
+    scene = scene.change("staging", |it| it.promotion.as_mut().unwrap().checked = true).check(expect![[r#"
+        staging to c1, asked by c1: wait at checks: c10000000000 is not looked at yet
+    "#]]);
+    let unchecked = |scene: &Scene| {
+        scene.decide().unchecked().map(|(name, revision)| format!("{name} {revision}")).collect::<Vec<_>>()
+    };
+    assert_eq!(unchecked(&scene), [format!("staging {}", id("c1"))]);
+    // It is not looked at before all else lets it pass.
+    scene = scene.change("staging", |it| it.state.drifted = true);
+    assert_eq!(unchecked(&scene), Vec::<String>::new());
+    scene = scene.change("staging", |it| it.state.drifted = false);
+    let gate = |verdict| Gate { name: "dry-run".into(), verdict, why: "the API server says so".into() };
+    for verdict in [GateVerdict::Pass, GateVerdict::Wait { until: Some(at(2_000)) }, GateVerdict::Fail] {
+        scene.checks.insert(("staging".into(), id("c1")), vec![gate(verdict)]);
+        assert_eq!(unchecked(&scene), Vec::<String>::new());
+        let expected = match verdict {
+            GateVerdict::Pass => expect![[r#"
+                staging to c1, asked by c1: promote
+            "#]],
+            GateVerdict::Wait { .. } => expect![[r#"
+                staging to c1, asked by c1: wait at dry-run to 2027-01-15T08:33:20Z: the API server says so
+            "#]],
+            GateVerdict::Fail => expect![[r#"
+                staging to c1, asked by c1: refused: the API server says so
+            "#]],
+        };
+        scene = scene.check(expected);
+    }
+}
+
+#[test]
+fn windows() {
+    let window = |freeze| TimeWindow {
+        schedule: "0 9 * * *".into(),
+        time_zone: "UTC".into(),
+        duration: SignedDuration::from_hours(1),
+        freeze,
+    };
+    let scene = |freeze| {
+        let scene = Scene::new().commit("c1", "Promote-To: staging").healthy("dev", "c1", 0);
+        scene.change("staging", |it| it.promotion.as_mut().unwrap().windows = vec![window(freeze)])
+    };
+    let scene_in_time = |freeze| {
+        let mut scene = scene(freeze);
+        scene.now = at(3_600);
+        scene
+    };
+    scene(false).check(expect![[r#"
+        staging to c1, asked by c1: wait at window to 2027-01-15T09:00:00Z: the next window opens at 2027-01-15T09:00:00Z
+    "#]]);
+    scene_in_time(false).check(expect![[r#"
+        staging to c1, asked by c1: promote
+    "#]]);
+    scene(true).check(expect![[r#"
+        staging to c1, asked by c1: promote
+    "#]]);
+    scene_in_time(true).check(expect![[r#"
+        staging to c1, asked by c1: wait at window to 2027-01-15T10:00:00Z: a freeze lasts until 2027-01-15T10:00:00Z
+    "#]]);
+}
+
+/// `staging` takes what `dev` proves.
+fn automatic(order: Order) -> Scene {
+    let digest = |name: &str| Digest::of(name.as_bytes());
+    Scene::new().change("staging", |it| {
+        let promotion = it.promotion.as_mut().unwrap();
+        (promotion.automatic, promotion.order) = (true, order);
+        it.state.digests = ["c1", "c2", "c3", "c4"].iter().map(|name| (id(name), digest(name))).collect();
+        it.state.digests.insert(id("c5"), digest("c4"));
+    })
+}
+
+#[test]
+fn what_comes_by_itself() {
+    let scene = automatic(Order::Latest).commit("c1", "x").check(expect![""]).healthy("dev", "c1", 0);
+    let scene = scene
+        .check(expect![[r#"
+        staging to c1, asked by itself: promote
+    "#]])
+        .apply("a")
+        .check(expect![""]);
+    let scene = scene.commit("c2", "x").healthy("dev", "c2", 10).check(expect![[r#"
+        staging to c2, asked by itself: wait at healthy: staging is not healthy at c10000000000 yet
+    "#]]);
+    let scene = scene.healthy("staging", "c1", 20).commit("c3", "x").healthy("dev", "c3", 30).commit("c4", "x");
+    let scene = scene
+        .healthy("dev", "c4", 40)
+        .check(expect![[r#"
+        staging to c4, asked by itself: promote
+    "#]])
+        .apply("b")
+        .healthy("staging", "c4", 50);
+    // What changes nothing does not come, and what somebody asks for goes first.
+    let scene = scene.commit("c5", "x").healthy("dev", "c5", 60).check(expect![""]);
+    scene
+        .commit("c6", "Promote-To: staging")
+        .check(expect![[r#"
+        staging to c6, asked by c6: wait at upstream/dev: dev runs c50000000000, not c60000000000 yet
+    "#]])
+        .healthy("dev", "c6", 70)
+        .check(expect![[r#"
+        staging to c6, asked by c6: promote
+    "#]]);
+}
+
+#[test]
+fn each_in_its_turn() {
+    let scene =
+        automatic(Order::Queue).commit("c1", "x").healthy("dev", "c1", 0).apply("a").healthy("staging", "c1", 1);
+    let scene = ["c2", "c3", "c4"]
+        .into_iter()
+        .zip(10..)
+        .fold(scene, |scene, (name, second)| scene.commit(name, "x").healthy("dev", name, second));
+    let scene = scene
+        .check(expect![[r#"
+        staging to c2, asked by itself: promote
+    "#]])
+        .apply("b")
+        .check(expect![[r#"
+        staging to c3, asked by itself: wait at healthy: staging is not healthy at c20000000000 yet
+    "#]])
+        .healthy("staging", "c2", 20)
+        .check(expect![[r#"
+        staging to c3, asked by itself: promote
+    "#]]);
+
+    // The same with requests: one that can't come any more does not hold up the others.
+    let queue = |scene: Scene| scene.change("staging", |it| it.promotion.as_mut().unwrap().order = Order::Queue);
+    let asked = ["c1", "c2", "c3"]
+        .into_iter()
+        .fold(queue(Scene::new()), |scene, name| scene.commit(name, "Promote-To: staging"));
+    let asked = asked.healthy("dev", "c2", 0).check(expect![[r#"
+        staging to c3, asked by c3: wait at queue: c20000000000 goes first, for staging visits each in order
+        staging to c2, asked by c2: promote
+        staging to c1, asked by c1: wait at upstream/dev: dev was never healthy at c10000000000 and runs the newer c20000000000 now: ask for that one, or for one with the same manifests
+    "#]]);
+    let asked = asked.apply("a").healthy("dev", "c3", 5).check(expect![[r#"
+        staging to c3, asked by c3: promote
+        staging to ?, asked by c2: done by a
+        staging to ?, asked by c1: refused: c10000000000 is older than c20000000000, to which staging is pinned: to go back, use `plumb rollback staging --to c10000000000`
+    "#]]);
+    asked.commit("c4", "Rollback-Of: staging").check(expect![[r#"
+        staging back from  () to ?, asked by c4: refused: nothing that staging remembers was healthy there before c20000000000: name a revision with Rollback-To
+        staging to ?, asked by c3: superseded by c4
+        staging to ?, asked by c2: done by a
+        staging to ?, asked by c1: superseded by c4
+    "#]]);
+    drop(scene);
 }

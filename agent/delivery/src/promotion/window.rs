@@ -47,7 +47,8 @@ impl Window {
                 *seen = Some(request.clone());
             }
         }
-        if let Some(result) = result
+        // The end of a hold settles nothing else.
+        if let Some(result) = result.filter(|result| !result.released)
             && let Some(seen @ None) = self.open.get_mut(&result.to)
         {
             *seen = result.request;

@@ -21,7 +21,11 @@ fn check(message: &str, expected: Expect) {
 #[expect(clippy::needless_pass_by_value, reason = "`expect!` makes a value at each call")]
 fn check_requests(message: &str, expected: Expect) {
     expected.assert_eq(&show(requests(COMMIT, message), |request| {
-        format!("{} at {}", request.environment, request.revision.as_deref().unwrap_or("the commit"))
+        let kind = match &request.kind {
+            RequestKind::Promote => String::new(),
+            other => format!("{other:?} of "),
+        };
+        format!("{kind}{} at {}", request.environment, request.revision.as_deref().unwrap_or("the commit"))
     }));
 }
 
@@ -196,6 +200,8 @@ fn sample() -> PromotionResult {
         to: "staging".into(),
         from: vec!["dev".into(), "test".into()],
         revision: COMMIT.into(),
+        rolled_back_from: None,
+        released: false,
         request: Some(OTHER.into()),
         gates: vec![("upstream/dev".into(), "pass".into()), ("hold".into(), "pass".into())],
     }
@@ -221,6 +227,70 @@ fn the_message_of_a_promotion_commit() {
 }
 
 #[test]
+fn the_way_back_and_on() {
+    let rollback = PromotionResult { rolled_back_from: Some(OTHER.into()), from: vec![], gates: vec![], ..sample() };
+    let text = message(&rollback);
+    expect![[r#"
+        roll staging back to 111111111111
+
+        Promoted-To: staging
+        Promoted-Revision: 1111111111111111111111111111111111111111
+        Rolled-Back-From: 2222222222222222222222222222222222222222
+        Promotion-Request: 2222222222222222222222222222222222222222
+    "#]]
+    .assert_eq(&text);
+    assert_eq!(result(&text), Ok(Some(rollback)));
+    let released = PromotionResult { released: true, from: vec![], gates: vec![], ..sample() };
+    let text = message(&released);
+    assert!(text.starts_with("release the hold on staging\n"), "{text}");
+    assert_eq!(result(&text), Ok(Some(released)));
+
+    check_requests(
+        "t\n\nRollback-Of: prod\nRollback-Hold: until Monday\nRollback-To: 4B825DC\n",
+        expect![[r#"
+        Rollback { hold: Some("until Monday") } of prod at 4b825dc
+    "#]],
+    );
+    check_requests(
+        "t\n\nRollback-Of: prod\nRollback-Of: staging\n",
+        expect![[r#"
+        Rollback { hold: None } of prod at the commit
+        Rollback { hold: None } of staging at the commit
+    "#]],
+    );
+    check_requests(
+        "t\n\nRelease-Hold: prod\n",
+        expect![[r#"
+        Release of prod at the commit
+    "#]],
+    );
+    check_requests(
+        "t\n\nRelease-Hold: prod\nPromote-To: prod\n",
+        expect![[r#"
+        error: `Promote-To` and `Release-Hold` stand in one message: ask for each with a commit of its own
+    "#]],
+    );
+    check_requests(
+        "t\n\nRollback-Of: prod\nRollback-Hold:\n",
+        expect![[r#"
+        error: `Rollback-Hold:` has no value: write `Rollback-Hold: until the cause is known`
+    "#]],
+    );
+    check_requests(
+        "t\n\nRollback-To: 4b825dc\n",
+        expect![[r#"
+        error: `Rollback-To` needs `Rollback-Of` beside it
+    "#]],
+    );
+    check_requests(
+        "t\n\nPromote-To: prod\nRollback-To: 4b825dc\n",
+        expect![[r#"
+        error: `Rollback-To` needs `Rollback-Of` beside it
+    "#]],
+    );
+}
+
+#[test]
 fn results_that_are_none() {
     assert_eq!(result("title\n\nPromote-To: staging\n"), Ok(None));
     let error = |message: &str| result(message).unwrap_err().to_string();
@@ -243,10 +313,12 @@ proptest! {
         to in "[a-z0-9][a-z0-9.-]{0,20}[a-z0-9]",
         from in prop::collection::vec("[a-z0-9][a-z0-9-]{0,20}", 0..3),
         revision in "[0-9a-f]{40}",
+        rolled_back_from in prop::option::of("[0-9a-f]{40}"),
+        released in any::<bool>(),
         request in prop::option::of("[0-9a-f]{40}"),
         gates in prop::collection::vec(("[a-z][a-z/.-]{0,20}", "pass|skip"), 0..4),
     ) {
-        let written = PromotionResult { to, from, revision, request, gates };
+        let written = PromotionResult { to, from, revision, rolled_back_from, released, request, gates };
         prop_assert_eq!(result(&message(&written)), Ok(Some(written)));
     }
 

@@ -143,6 +143,11 @@ impl Board {
         self.inputs.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
+    /// Notes that something else changed that promotions depend on.
+    pub(crate) fn touch(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     /// Forgets an environment.
     pub(crate) fn forget_environment(&self, key: &Key) {
         self.inputs.write().unwrap_or_else(PoisonError::into_inner).remove(key);

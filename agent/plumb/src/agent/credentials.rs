@@ -1,8 +1,8 @@
-//! From a Secret to the credentials of a git server.
+//! From Secrets to the credentials of a git server, and to the key that commits are signed with.
 
 use plumb_api::Repository;
 use plumb_cluster::{Cluster, SecretData};
-use plumb_git::Credentials;
+use plumb_git::{AllowedSigners, Credentials, SigningKey};
 
 use super::board::Key;
 
@@ -15,6 +15,16 @@ pub(crate) enum Error {
         "Secret {0} has neither 'identity' (a private key, for ssh) nor 'username' and 'password' (for https); add one of them, or remove secretRef from the Repository"
     )]
     Incomplete(Key),
+    #[error(
+        "Secret {0} has no 'identity', the private ssh key that commits are signed with; add it, or remove signingKey from the Repository"
+    )]
+    NoSigningKey(Key),
+    #[error(
+        "Secret {0} has no 'allowed_signers', the ssh keys whose signatures are trusted; add it, or remove verify from the Repository"
+    )]
+    NoSigners(Key),
+    #[error("Secret {0}: {1}")]
+    SigningKey(Key, plumb_git::Error),
 }
 
 /// Reads the credentials that a Repository names.
@@ -25,6 +35,41 @@ pub(crate) async fn read(cluster: &Cluster, repository: &Repository) -> Result<C
     let key = Key { namespace: Key::of(repository).namespace, name: reference.name.clone() };
     let secret = cluster.secret(&key.namespace, &key.name).await?;
     from_secret(&secret).ok_or(Error::Incomplete(key))
+}
+
+/// Reads the key that commits are signed with, if a Repository names one.
+pub(crate) async fn signing_key(cluster: &Cluster, repository: &Repository) -> Result<Option<SigningKey>, Error> {
+    let Some(signing) = &repository.spec.signing_key else {
+        return Ok(None);
+    };
+    let key = Key { namespace: Key::of(repository).namespace, name: signing.secret_ref.name.clone() };
+    let secret = cluster.secret(&key.namespace, &key.name).await?;
+    let Some(identity) = secret.text("identity") else {
+        return Err(Error::NoSigningKey(key));
+    };
+    match SigningKey::parse(&identity, secret.text("password").as_deref()) {
+        Ok(signing) => Ok(Some(signing)),
+        Err(error) => Err(Error::SigningKey(key, error)),
+    }
+}
+
+/// Reads whose signatures a Repository trusts, if it says so.
+pub(crate) async fn allowed_signers(
+    cluster: &Cluster,
+    repository: &Repository,
+) -> Result<Option<AllowedSigners>, Error> {
+    let Some(verify) = &repository.spec.verify else {
+        return Ok(None);
+    };
+    let key = Key { namespace: Key::of(repository).namespace, name: verify.secret_ref.name.clone() };
+    let secret = cluster.secret(&key.namespace, &key.name).await?;
+    let Some(text) = secret.text("allowed_signers") else {
+        return Err(Error::NoSigners(key));
+    };
+    match AllowedSigners::parse(&text) {
+        Ok(signers) => Ok(Some(signers)),
+        Err(error) => Err(Error::SigningKey(key, error)),
+    }
 }
 
 /// The keys are those that Flux uses, so that its Secrets serve as they are.

@@ -237,8 +237,8 @@ struct Worker {
     expressions: Expressions,
     sources: Sources,
     target: Option<Target>,
-    /// A head, and the revision that ran there: by its pin, or the head itself.
-    pinned: Option<(CommitId, CommitId)>,
+    /// A head, the revision that ran there, by its pin or the head itself, and why it is held there.
+    pinned: Option<(CommitId, CommitId, Option<String>)>,
     inventory: Option<Inventory>,
     repairs: Repairs,
     /// Objects that we deleted to create them anew.

@@ -211,7 +211,7 @@ impl Worker {
                         self.pulls.extend(outcome.pull);
                         again = again.into_iter().chain(outcome.again).min();
                         if let (true, Some(proposal)) = (outcome.declined, proposals.of.get(&name)) {
-                            declined.insert((name.clone(), proposal.decision.request.clone()));
+                            declined.insert((name.clone(), proposal.decision.request.clone().unwrap_or_default()));
                         }
                         open.extend(outcome.open.map(|it| (name, it)));
                     }

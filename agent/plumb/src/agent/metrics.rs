@@ -25,6 +25,8 @@ pub(crate) struct Metrics {
     pub(crate) objects: IntGaugeVec,
     /// Conditions: 1 is true, 0 false, -1 unknown.
     pub(crate) conditions: IntGaugeVec,
+    /// Lines of the ledger, by event.
+    pub(crate) transitions: IntCounterVec,
     /// Promotion commits, by target.
     pub(crate) promotions: IntCounterVec,
 }
@@ -74,6 +76,11 @@ impl Metrics {
                 "plumb_environment_condition",
                 "Conditions of environments: 1 true, 0 false, -1 unknown.",
                 &and("type"),
+            )?,
+            transitions: counter(
+                "plumb_transition_total",
+                "What happened to environments, as their ledgers have it: applied, healthy, degraded, drifted and so on.",
+                &and("event"),
             )?,
             promotions: counter("plumb_promotion_total", "Promotion commits that were pushed.", &environment)?,
             registry,

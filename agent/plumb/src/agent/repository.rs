@@ -5,7 +5,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plumb_api::{Reason, Repository, RepositoryStatus, condition_type, keep_transition_times, set_condition};
-use plumb_git::{Class, CommitId, Credentials};
+use plumb_delivery::ledger::REFERENCES;
+use plumb_git::{AllowedSigners, Class, CommitId, Credentials};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -14,7 +15,8 @@ use super::{
     Context,
     board::{Head, Key, Moved, Tracked},
     credentials,
-    promotion::{self, Answer, Memory},
+    ledger::{self, Standing},
+    promotion::{self, Answer, Memory, Trust, requests},
     retry::Retry,
 };
 
@@ -25,16 +27,43 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 const MOVED: usize = 1_000;
 
 /// Runs until it is cancelled.
-pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Repository>>, stop: CancellationToken) {
+pub(crate) async fn run(cx: Context, key: Key, spec: watch::Receiver<Arc<Repository>>, stop: CancellationToken) {
+    let standing = watch::Sender::default();
+    let standings = standing.subscribe();
+    let writer = ledger::run(cx.clone(), key.clone(), spec.clone(), standing, stop.clone());
+    let memory: Arc<Memory> = Arc::default();
+    let records = promotion::keep(cx.clone(), memory.clone(), key.namespace.clone(), stop.clone());
+    let records = tokio::spawn(records);
+    // What happens is written down beside the fetches, so that neither waits for the other.
+    let writer = tokio::spawn(writer);
+    follow(cx, key, memory, spec, standings, stop).await;
+    for task in [writer, records] {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "a task of a repository ended early");
+        }
+    }
+}
+
+/// Fetches and promotes until it is cancelled.
+async fn follow(
+    cx: Context,
+    key: Key,
+    memory: Arc<Memory>,
+    mut spec: watch::Receiver<Arc<Repository>>,
+    mut standings: watch::Receiver<Standing>,
+    stop: CancellationToken,
+) {
     let wish = cx.board.fetch_wish(&key);
     let mut worker = Worker {
         cx,
         key,
-        memory: Arc::default(),
+        memory,
         git: None,
         head: None,
         status: spec.borrow().status.clone().unwrap_or_default(),
         credentials: None,
+        signers: None,
+        standing: Standing::default(),
     };
     let mut environments = worker.cx.board.changes();
     let mut attempts = Retry::default();
@@ -95,6 +124,13 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Rep
                 }
                 // The health of an environment may open a gate.
                 changed = environments.changed() => if changed.is_err() { return },
+                changed = standings.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    worker.standing = standings.borrow_and_update().clone();
+                    worker.report_ledger(&repository).await;
+                }
             }
         }
     }
@@ -115,6 +151,10 @@ struct Worker {
     /// What was fetched last.
     head: Option<Head>,
     credentials: Option<Credentials>,
+    /// Whose signatures are trusted.
+    signers: Option<Arc<AllowedSigners>>,
+    /// Whether the ledger is written.
+    standing: Standing,
     status: RepositoryStatus,
 }
 
@@ -165,16 +205,32 @@ impl Worker {
             self.credentials =
                 Some(credentials.map_err(|error| Failure { message: error.to_string(), class: Class::Config })?);
         }
+        let signing = match self.git {
+            Some(_) => None,
+            None => credentials::signing_key(&self.cx.cluster, repository)
+                .await
+                .map_err(|error| Failure { message: error.to_string(), class: Class::Config })?,
+        };
+        if self.git.is_none() {
+            let signers = credentials::allowed_signers(&self.cx.cluster, repository).await;
+            self.signers =
+                signers.map_err(|error| Failure { message: error.to_string(), class: Class::Config })?.map(Arc::new);
+        }
         let (git, directory) = (self.git.clone(), self.directory());
         let credentials = self.credentials.clone().unwrap_or(Credentials::None);
         let (url, branch) = (repository.spec.url.clone(), repository.spec.branch.clone());
         let before = self.head.clone();
         let fetched = tokio::task::spawn_blocking(move || {
-            let git = match git {
-                Some(git) => git,
-                None => Arc::new(plumb_git::Repository::open(&directory, &url, credentials)?),
+            let git = if let Some(git) = git {
+                git
+            } else {
+                let git = plumb_git::Repository::open(&directory, &url, credentials)?;
+                Arc::new(match signing {
+                    Some(key) => git.with_signing_key(key),
+                    None => git,
+                })
             };
-            let fetched = git.fetch(&branch)?;
+            let fetched = git.fetch_with(&branch, &[REFERENCES, requests::TAGS])?;
             let revision = fetched.head;
             // It spares every environment a look of its own at both trees. What can't be told costs no more than that.
             let paths = |from: &CommitId| git.changed_paths(from, &revision).ok().filter(|paths| paths.len() <= MOVED);
@@ -239,6 +295,35 @@ impl Worker {
                 keep_transition_times(conditions, &before.conditions);
             }
         }
+        self.write(repository, before).await;
+    }
+
+    /// Tells whether the ledger is written.
+    async fn report_ledger(&mut self, repository: &Repository) {
+        let before = self.status.clone();
+        let (written, reason, message) = match &self.standing {
+            Standing::Unknown => {
+                self.status.conditions.retain(|condition| condition.type_ != condition_type::LEDGER);
+                self.write(repository, before).await;
+                return;
+            }
+            Standing::Written => (true, Reason::Succeeded, format!("what happens is written to {REFERENCES}*")),
+            Standing::Refused(why) => (
+                false,
+                Reason::PushRefused,
+                format!(
+                    "what happens is told in the status of the Environments only, and nothing is promoted, for the repository can't be written: {why}"
+                ),
+            ),
+        };
+        let generation = repository.metadata.generation;
+        let conditions = &mut self.status.conditions;
+        set_condition(conditions, condition_type::LEDGER, Some(written), reason, &message, generation, &now());
+        self.write(repository, before).await;
+    }
+
+    /// Writes the status if it is another one than before.
+    async fn write(&mut self, repository: &Repository, before: RepositoryStatus) {
         if self.status != before
             && let Err(error) = self.cx.cluster.write_status(repository, &self.status).await
         {
@@ -253,7 +338,12 @@ impl Worker {
         let (Some(git), Some(revision)) = (&self.git, revision) else {
             return Answer::Nothing(None);
         };
-        promotion::answer(&self.cx, &self.memory, &self.key, repository, git, &revision).await
+        let refused = match &self.standing {
+            Standing::Refused(why) => Some(why.as_str()),
+            Standing::Unknown | Standing::Written => None,
+        };
+        let trust = Trust { refused, signers: self.signers.as_ref() };
+        promotion::answer(&self.cx, &self.memory, &self.key, repository, git, &revision, trust).await
     }
 }
 

@@ -8,12 +8,12 @@ use std::{
 
 use futures::{Stream, StreamExt as _};
 use kube::Resource;
-use plumb_api::{Environment, Repository};
+use plumb_api::{Environment, PromotionRequest, Repository};
 use plumb_cluster::{ResourceEvent, watch_resources};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, board::Key, environment, forge, repository};
+use super::{Context, board::Key, environment, forge, promotion::requests, repository};
 
 /// All resources of one kind, as the API server last told.
 pub(crate) struct Catalog<K> {
@@ -66,11 +66,19 @@ pub(crate) async fn run(cx: Context, namespace: Option<String>, leads: watch::Re
         cx.clone(),
         watch_resources::<Environment>(&cx.cluster, namespace.as_deref()),
         cx.environments.clone(),
-        leads,
-        stop,
+        leads.clone(),
+        stop.clone(),
         |cx, key, spec, stop| tokio::spawn(environment::run(cx, key, spec, stop)),
     );
-    tokio::join!(repositories, environments);
+    let requests = supervise(
+        cx.clone(),
+        watch_resources::<PromotionRequest>(&cx.cluster, namespace.as_deref()),
+        cx.requests.clone(),
+        leads,
+        stop,
+        |cx, _, spec, stop| tokio::spawn(requests::follow(cx, spec, stop)),
+    );
+    tokio::join!(repositories, environments, requests);
 }
 
 struct Worker<K> {

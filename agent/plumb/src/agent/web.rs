@@ -53,7 +53,7 @@ impl plumb_web::Agent for Agent {
 
     fn ready(&self) -> Result<(), Vec<String>> {
         let synced = self.context.synced.borrow();
-        let missing: Vec<_> = ["repositories", "environments"]
+        let missing: Vec<_> = ["repositories", "environments", "promotions"]
             .into_iter()
             .filter(|plural| !synced.contains(*plural))
             .map(|plural| format!("the {plural} have not been listed yet"))
@@ -160,10 +160,11 @@ fn environment(key: &Key, environment: &Environment) -> EnvironmentView {
         },
         drifted,
         applied_at: status.applied_at.as_ref().map(|time| time.0),
-        promotion: spec
-            .promotion
-            .as_ref()
-            .map(|promotion| PromotionView { from: promotion.from.clone(), verdicts: verdicts.collect() }),
+        promotion: spec.promotion.as_ref().map(|promotion| PromotionView {
+            from: promotion.from.clone(),
+            hold: status.hold.clone(),
+            verdicts: verdicts.collect(),
+        }),
         events,
     }
 }

@@ -3,7 +3,6 @@
 
 mod function;
 mod helm;
-mod http;
 mod process;
 
 use std::{
@@ -17,6 +16,7 @@ use plumb_kustomize::{
     Chart, ChartRequest, Fetch, FetchError, FunctionCall, HelmRequest, Repository, RepositoryRequest,
 };
 
+use crate::http;
 pub(super) use function::Functions;
 pub(super) use helm::Helm;
 

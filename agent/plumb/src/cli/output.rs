@@ -67,6 +67,11 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
+/// A text below another one: each line is set in.
+pub(super) fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {}", printable(line)).trim_end().to_owned() + "\n").collect()
+}
+
 /// Colours of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colour {

@@ -1,14 +1,17 @@
 //! `plumb promote`: asks for a promotion by pushing a commit that requests it.
 
-mod checkout;
-mod message;
+mod explain;
+pub(super) mod message;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use plumb_git::{CommitId, Error as GitError, Signature};
 
-use super::output;
-use checkout::{Checkout, Target};
+use super::{
+    checkout::{Checkout, Target},
+    cluster::Namespace,
+    output,
+};
 
 /// How often a push that somebody else was faster than is tried.
 const ATTEMPTS: usize = 5;
@@ -37,12 +40,18 @@ pub(crate) struct Options {
     /// Check everything and show the commit, but push nothing
     #[arg(long)]
     dry_run: bool,
+    /// Ask for nothing, and show what all gates say to the requests that are open; this asks the cluster
+    #[arg(long, conflicts_with_all = ["revision", "message", "dry_run"])]
+    explain: bool,
+    #[command(flatten)]
+    namespace: Namespace,
 }
 
 const HELP: &str = "\
 Examples:
   plumb promote staging                          # the head of the remote branch
   plumb promote prod --revision 1a2b3c4          # this commit
+  plumb promote prod --explain                   # what the open requests wait for
   plumb promote prod --revision v1.4.0 -m 'ship the new registry' --dry-run
 
 It pushes one commit without changes, with the trailers Promote-To and Promote-Revision, on top of the freshly fetched remote branch. The agent answers
@@ -52,6 +61,11 @@ are; hooks of the checkout are not run. No cluster is needed, only the right to 
 Exit codes: 0 asked for, 2 wrong usage, 3 failure: nothing was pushed.";
 
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    if options.explain {
+        let explained = explain::explain(&options.namespace.namespace, &options.environment);
+        output::print(&super::block_on(explained)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let checkout = Checkout::open(&options.directory)?;
     let target = checkout.target(&options.remote, options.branch.as_deref())?;
     let author = checkout.author()?;
@@ -80,10 +94,7 @@ fn promote(options: &Options, checkout: &Checkout, target: &Target, author: &Sig
     let url = target.git.url().unwrap_or(&options.remote);
     let about = format!("{} {}", revision.short(), output::printable(&subject));
     if options.dry_run {
-        let commit: String = message
-            .lines()
-            .map(|line| format!("    {}", output::printable(line)).trim_end().to_owned() + "\n")
-            .collect();
+        let commit = output::indented(&message);
         return Ok(format!(
             "would push to {branch} of {url}, on top of {}, a commit that asks to promote to {environment}\n  {about}\n\n{commit}",
             head.short()
@@ -111,7 +122,12 @@ fn on_branch(target: &Target, revision: &CommitId, head: &CommitId) -> anyhow::R
 }
 
 /// Pushes an empty commit on top of the branch. Where somebody else was faster, it goes on top of theirs.
-fn push(target: &Target, mut head: CommitId, message: &str, author: &Signature) -> Result<CommitId, GitError> {
+pub(super) fn push(
+    target: &Target,
+    mut head: CommitId,
+    message: &str,
+    author: &Signature,
+) -> Result<CommitId, GitError> {
     let mut attempt = 1;
     loop {
         match target.git.commit_and_push(&target.branch, &head, &[], message, author) {

@@ -48,7 +48,7 @@ Examples:
 The JSON (and YAML) is one object. Fields are added in later versions, and none changes its meaning; what is not known is left out, or null where it is a truth.
   environments[]   namespace, name, path; repository: its name
                    revision: the commit id that is applied; pin: the one that promotion pinned; attemptedRevision: one that failed
-                   ready, healthy, drifted: true, false or null; suspended: true or false; message: of the condition Ready
+                   ready, healthy, drifted: true, false or null; suspended: true or false; hold: why it is held; message: of the condition Ready
                    objects: {total, healthy, progressing, degraded}
                    conditions[]: {type, status, reason, message, lastTransitionTime, observedGeneration}
                    drifts[]: {object, fields[], writer, values[]: {field, expected, found, manager, operation, subresource, time}, time,

@@ -92,6 +92,7 @@ pub(super) struct Row {
 /// Where revisions come from.
 pub(super) struct Promotion {
     pub(super) from: String,
+    pub(super) hold: Option<String>,
     pub(super) verdicts: Vec<Ruling>,
 }
 
@@ -220,6 +221,7 @@ fn promotion(view: &EnvironmentView, now: Timestamp) -> Option<Promotion> {
     };
     Some(Promotion {
         from: promotion.from.join(", "),
+        hold: promotion.hold.clone(),
         verdicts: promotion.verdicts.iter().take(EVENTS).map(ruling).collect(),
     })
 }

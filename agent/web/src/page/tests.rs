@@ -32,8 +32,11 @@ fn environment(name: &str, from: &[&str]) -> EnvironmentView {
         drifted: condition(Status::False, "NoDrift", ""),
         objects: ObjectCounts { total: 3, healthy: 3, ..ObjectCounts::default() },
         applied_at: Some("2026-01-02T03:04:05Z".parse().unwrap()),
-        promotion: (!from.is_empty())
-            .then(|| PromotionView { from: from.iter().map(|&name| name.to_owned()).collect(), verdicts: vec![] }),
+        promotion: (!from.is_empty()).then(|| PromotionView {
+            from: from.iter().map(|&name| name.to_owned()).collect(),
+            hold: None,
+            verdicts: vec![],
+        }),
         events: vec![],
     }
 }

@@ -123,8 +123,12 @@ impl Worker {
             Some(fault) => Err(fault),
             None => self.wanted(&head).await,
         };
-        self.pinned = wanted.as_ref().ok().map(|revision| (head.revision.clone(), revision.clone()));
-        let rendered = match wanted.and_then(|revision| self.dependencies(&revision).map(|()| revision)) {
+        if let Ok((_, hold)) = &wanted {
+            self.status.hold.clone_from(hold);
+        }
+        self.pinned =
+            wanted.as_ref().ok().map(|(revision, hold)| (head.revision.clone(), revision.clone(), hold.clone()));
+        let rendered = match wanted.and_then(|(revision, _)| self.dependencies(&revision).map(|()| revision)) {
             Ok(revision) => self.bring_to(&head, &revision).await.map(|()| revision),
             Err(outcome) => Err(outcome),
         };

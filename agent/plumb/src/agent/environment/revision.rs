@@ -8,17 +8,17 @@ use super::{Worker, reconcile::Outcome};
 use crate::agent::board::Head;
 
 impl Worker {
-    /// The revision that shall run: the head, or what the pin says.
-    pub(super) async fn wanted(&self, head: &Head) -> Result<CommitId, Outcome> {
+    /// The revision that shall run, the head or what the pin says, and why it is held there, if it is.
+    pub(super) async fn wanted(&self, head: &Head) -> Result<(CommitId, Option<String>), Outcome> {
         let Some(promotion) = &self.environment.spec.promotion else {
-            return Ok(head.revision.clone());
+            return Ok((head.revision.clone(), None));
         };
         let file = pin::path(&self.environment.spec.path);
         // A pin that was not touched says what it said.
-        if let Some((at, revision)) = &self.pinned
+        if let Some((at, revision, hold)) = &self.pinned
             && (*at == head.revision || head.changed_since(at).is_some_and(|paths| !paths.contains(&file)))
         {
-            return Ok(revision.clone());
+            return Ok((revision.clone(), hold.clone()));
         }
         let (git, revision, path) = (head.git.clone(), head.revision.clone(), file.clone());
         let read = tokio::task::spawn_blocking(move || git.tree(&revision)?.read(&path)).await;
@@ -41,11 +41,11 @@ impl Worker {
                 return Err(Outcome::transient(Reason::PinInvalid, format!("{file}: reading ended early: {error}")));
             }
         };
-        let Pin { revision, .. } =
+        let Pin { revision, hold, .. } =
             pin::parse(&text, &file).map_err(|error| Outcome::config(Reason::PinInvalid, error.to_string()))?;
         let (git, wanted) = (head.git.clone(), revision.clone());
         match tokio::task::spawn_blocking(move || git.resolve(&wanted)).await {
-            Ok(Ok(revision)) => Ok(revision),
+            Ok(Ok(revision)) => Ok((revision, hold.map(|hold| hold.reason))),
             Ok(Err(error)) => Err(Outcome::config(
                 Reason::PinInvalid,
                 format!(

@@ -219,6 +219,7 @@ pub(super) fn weight(written: &EnvironmentStatus, status: &EnvironmentStatus) ->
         || written.drifts != status.drifts
         || written.promotions != status.promotions
         || written.hooks != status.hooks
+        || written.hold != status.hold
         || healthy(written) != healthy(status)
     {
         Weight::Urgent

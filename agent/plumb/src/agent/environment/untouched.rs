@@ -19,7 +19,7 @@ impl Worker {
             return false;
         }
         target.revision = head.revision.clone();
-        self.pinned = Some((head.revision.clone(), head.revision.clone()));
+        self.pinned = Some((head.revision.clone(), head.revision.clone(), None));
         self.cx.metrics.renders.with_label_values(&[&*self.key.namespace, &self.key.name, "skipped"]).inc();
         self.record(&head.revision);
         true

@@ -21,10 +21,9 @@ pub(super) struct Wanted {
 impl Wanted {
     pub(super) fn new(name: &str, environment: &Environment, decision: &Decision, revision: &str) -> Self {
         let pin = Pin {
-            revision: revision.to_owned(),
             from: decision.from.clone(),
-            requested_by: Some(decision.request.clone()),
-            hold: None,
+            requested_by: decision.request.clone(),
+            ..Pin::new(revision.to_owned())
         };
         // What is not open yet is no part of it: the commit may be merged as it is.
         let open = decision.gates.iter().filter(|gate| gate.verdict == GateVerdict::Pass);
@@ -32,7 +31,9 @@ impl Wanted {
             to: name.to_owned(),
             from: decision.from.clone(),
             revision: revision.to_owned(),
-            request: Some(decision.request.clone()),
+            rolled_back_from: None,
+            released: false,
+            request: decision.request.clone(),
             gates: open.map(|gate| (gate.name.clone(), gate.verdict.to_string())).collect(),
         };
         Self {

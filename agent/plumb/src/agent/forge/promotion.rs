@@ -74,8 +74,12 @@ pub(super) async fn sync(
     let compared = text::compare(look, known.compared.take(), environment, proposal, &revision).await?;
     let digest = compared.digest.clone();
     known.compared = Some(compared);
-    let mut mark =
-        Mark { environment: name.clone(), revision: revision.clone(), request: decision.request.clone(), digest };
+    let mut mark = Mark {
+        environment: name.clone(),
+        revision: revision.clone(),
+        request: decision.request.clone().unwrap_or_default(),
+        digest,
+    };
     if open.is_none() {
         match before(look, known, &mark).await? {
             Before::Nothing => {}
@@ -323,8 +327,9 @@ async fn merge(
     let key = Key::of(environment);
     look.cx.metrics.promotions.with_label_values(&[&key.namespace, &key.name]).inc();
     let message = format!(
-        "pull request {number} was merged: revision {} is promoted, as commit {} asked",
-        result.revision, proposal.decision.request
+        "pull request {number} was merged: revision {} is promoted, as {} asked",
+        result.revision,
+        proposal.decision.request.as_ref().map_or_else(|| "nobody".to_owned(), |request| format!("commit {request}"))
     );
     tracing::info!(environment = %key, number, revision = result.revision, at = %Timestamp::now(), "the pull request was merged");
     let notice = Notice { warning: false, reason: "Promoted", action: "Promote", message };

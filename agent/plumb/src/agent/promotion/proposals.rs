@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use plumb_api::{Environment, PromotionMode, Supersede};
-use plumb_delivery::promotion::{self, Decision, Decisions, Input, Verdict};
+use plumb_delivery::promotion::{self, Action, Decision, Decisions, Input, Verdict};
 use plumb_git::Error as GitError;
 
 use super::Facts;
@@ -15,6 +15,11 @@ use crate::agent::{
     board::Key,
     forge::{Proposal, Proposals},
 };
+
+/// Whether a decision is carried out by a pull request: the way back does not wait for a review.
+pub(super) fn is_proposed(environment: &Environment, decision: &Decision) -> bool {
+    by_pull_request(environment) && decision.action == Action::Promote
+}
 
 /// Whether promotions to an environment are pull requests.
 pub(super) fn by_pull_request(environment: &Environment) -> bool {
@@ -37,7 +42,8 @@ impl Facts<'_> {
                 Supersede::Latest => None,
                 Supersede::Queue => self.oldest(&name, environments, decisions)?,
             };
-            let latest = || decisions.requests.iter().find(|decision| decision.environment == name).cloned();
+            let promotes = |decision: &&Decision| decision.environment == name && decision.action == Action::Promote;
+            let latest = || decisions.requests.iter().find(promotes).cloned();
             let Some(decision) = queued.or_else(latest).filter(is_shown) else { continue };
             let before =
                 self.pin(environment)?.map(|pin| pin.revision).filter(|revision| revision.bytes().any(|b| b != b'0'));
@@ -55,23 +61,31 @@ impl Facts<'_> {
         decisions: &Decisions,
     ) -> Result<Option<Decision>, GitError> {
         // The newest goes first, and what is older than an answer is past.
-        let of: Vec<_> = decisions.requests.iter().filter(|decision| decision.environment == name).collect();
+        let promotes = |decision: &&Decision| decision.environment == name && decision.action == Action::Promote;
+        let of: Vec<_> = decisions.requests.iter().filter(promotes).collect();
         let answered = |decision: &&Decision| matches!(decision.verdict, Verdict::Done { .. } | Verdict::AlreadyThere);
         let end = of.iter().position(answered).unwrap_or(of.len());
         for place in (1..end).rev() {
-            let (wanted, newer) = (&of[place].request, &of[place - 1].request);
-            let superseded =
-                matches!(&of[place].verdict, Verdict::Superseded { by } if of.iter().any(|it| it.request == *by));
+            let (Some(wanted), Some(newer)) = (&of[place].request, &of[place - 1].request) else { continue };
+            let superseded = matches!(&of[place].verdict, Verdict::Superseded { by } if of.iter().any(|it| it.request.as_ref() == Some(by)));
             if !superseded || self.declined.contains(&(name.to_owned(), wanted.clone())) {
                 continue;
             }
             let (commits, known) = self.known(environments)?;
             let end = commits.iter().position(|commit| commit.id == *newer).unwrap_or(commits.len());
-            let input =
-                Input { commits: &commits[..end], environments: &known, default_from: &[], now: Timestamp::now() };
+            let checks = self.memory.checks(environments);
+            let input = Input {
+                commits: &commits[..end],
+                environments: &known,
+                default_from: &[],
+                refused: self.refused,
+                checks: &checks,
+                now: Timestamp::now(),
+            };
             let decided = promotion::decide(&input, self)?.requests;
-            let judged =
-                decided.into_iter().find(|decision| decision.environment == name && decision.request == *wanted);
+            let judged = decided
+                .into_iter()
+                .find(|decision| decision.environment == name && decision.request.as_ref() == Some(wanted));
             if let Some(decision) = judged.filter(is_shown) {
                 return Ok(Some(decision));
             }

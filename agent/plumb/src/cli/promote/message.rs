@@ -4,7 +4,7 @@ use plumb_delivery::trailers::{self, PROMOTE_REVISION, PROMOTE_TO};
 
 /// Why there is no such message.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Error {
+pub(in crate::cli) enum Error {
     #[error(
         "{0:?} is no name of an Environment: up to 63 lower-case letters, digits, '-' and '.' are expected, with a letter or digit at both ends"
     )]
@@ -39,7 +39,7 @@ pub(super) fn message(environment: &str, revision: &str, text: Option<&str>) -> 
 ///
 /// # Errors
 /// [`Error::Name`] otherwise.
-pub(super) fn check(environment: &str) -> Result<(), Error> {
+pub(in crate::cli) fn check(environment: &str) -> Result<(), Error> {
     if is_name(environment) { Ok(()) } else { Err(Error::Name(environment.to_owned())) }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct EnvironmentReport {
     pub(super) healthy: Option<bool>,
     pub(super) drifted: Option<bool>,
     pub(super) suspended: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) hold: Option<String>,
     pub(super) message: String,
     pub(super) objects: ObjectCounts,
     pub(super) conditions: Vec<Condition>,
@@ -93,6 +95,7 @@ impl EnvironmentReport {
             healthy: truth(&status.conditions, condition_type::HEALTHY),
             drifted: truth(&status.conditions, condition_type::DRIFTED),
             suspended: environment.spec.suspend,
+            hold: status.hold,
             message,
             objects: status.objects.unwrap_or_default(),
             conditions: status.conditions,

@@ -113,7 +113,10 @@ fn cells(environment: &EnvironmentReport) -> [Cell; 7] {
         truth(environment.ready, true),
         truth(environment.healthy, true),
         truth(environment.drifted, false),
-        Cell::plain(&environment.message),
+        Cell::plain(&match &environment.hold {
+            Some(hold) => format!("held: {hold}; {}", environment.message),
+            None => environment.message.clone(),
+        }),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Files by HTTP.
+//! What is asked for by HTTP: files, and whether somebody agrees.
 
 use std::{io::Read as _, sync::Arc, time::Duration};
 
@@ -20,28 +20,42 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// The most redirections that are followed.
 const REDIRECTIONS: u32 = 10;
 
-/// Gets a file of at most `most` bytes. The environment may name a proxy, and authorities are those that the system trusts.
-///
-/// # Errors
-/// When it can't be had, or is larger.
-pub(super) fn get(url: &str, most: usize) -> Result<Arc<[u8]>, FetchError> {
-    let mut url = Url::parse(url).map_err(|error| FetchError::refused(format!("the url is not usable: {error}")))?;
-    let credentials = credentials(&mut url);
+/// A client that trusts the authorities of the system, and uses the proxy that the environment names.
+fn agent(total: Duration, answer: Duration) -> Agent {
     let tls = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .root_certs(RootCerts::PlatformVerifier)
         .build();
-    let agent: Agent = Agent::config_builder()
+    Agent::config_builder()
         .tls_config(tls)
-        .timeout_global(Some(TOTAL))
-        .timeout_connect(Some(ANSWER))
-        .timeout_recv_response(Some(ANSWER))
+        .timeout_global(Some(total))
+        .timeout_connect(Some(answer))
+        .timeout_recv_response(Some(answer))
         .max_redirects(REDIRECTIONS)
         .redirect_auth_headers(RedirectAuthHeaders::SameHost)
         .http_status_as_error(false)
         .user_agent(concat!("plumb/", env!("CARGO_PKG_VERSION")))
         .build()
-        .into();
+        .into()
+}
+
+/// Asks a server, and gives the status of its answer.
+///
+/// # Errors
+/// Why there is no answer, for people.
+pub(crate) fn ask(url: &str, most: Duration) -> Result<u16, String> {
+    let answer = agent(most, most).get(url).call();
+    answer.map(|response| response.status().as_u16()).map_err(|error| format!("it does not answer: {error}"))
+}
+
+/// Gets a file of at most `most` bytes. The environment may name a proxy, and authorities are those that the system trusts.
+///
+/// # Errors
+/// When it can't be had, or is larger.
+pub(crate) fn get(url: &str, most: usize) -> Result<Arc<[u8]>, FetchError> {
+    let mut url = Url::parse(url).map_err(|error| FetchError::refused(format!("the url is not usable: {error}")))?;
+    let credentials = credentials(&mut url);
+    let agent = agent(TOTAL, ANSWER);
     let mut request = agent.get(url.as_str());
     if let Some(credentials) = credentials {
         request = request.header("Authorization", credentials);

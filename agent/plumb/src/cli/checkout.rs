@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use plumb_git::{CommitId, Credentials, Repository, Signature};
 
-use crate::cli::source;
+use super::source;
 
 /// A person's checkout.
 pub(super) struct Checkout {
@@ -31,6 +31,25 @@ impl Checkout {
         let handle = git2::Repository::discover(directory)
             .with_context(|| format!("{} can't be opened", directory.display()))?;
         Ok(Self { handle, git })
+    }
+
+    /// The repository.
+    pub(super) fn git(&self) -> &Repository {
+        &self.git
+    }
+
+    /// The head of the tracked branch as it is known here, without asking a remote: of this branch, or of the remote's default branch, or
+    /// else where the checkout is.
+    ///
+    /// # Errors
+    /// When there is no such branch.
+    pub(super) fn tracked(&self, remote: &str, branch: Option<&str>) -> anyhow::Result<CommitId> {
+        let branch = branch.map(str::to_owned).or_else(|| self.default_branch(remote));
+        let Some(branch) = branch else { return Ok(self.git.head()?.0) };
+        match self.git.resolve(&format!("{remote}/{branch}")) {
+            Err(plumb_git::Error::UnknownRevision { .. }) => Ok(self.git.resolve(&branch)?),
+            found => Ok(found?),
+        }
     }
 
     /// The commit that a revision names here.

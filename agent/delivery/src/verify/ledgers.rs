@@ -1,0 +1,92 @@
+//! Ledgers: nothing was taken away from them, and what they say ran may have run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::Checker;
+use crate::ledger::{Account, Event};
+use crate::promotion::{History, short};
+
+impl<H: History> Checker<'_, H> {
+    /// Checks all ledgers.
+    pub(super) fn ledgers(&mut self) -> Result<(), H::Error> {
+        let input = self.input;
+        let head = input.commits.last().map(|commit| commit.id.as_str()).unwrap_or_default();
+        for (environment, ledger) in input.ledgers {
+            self.report.lines += ledger.lines.len();
+            for rewrite in &ledger.rewrites {
+                let message =
+                    format!("{} lines of the note on {} were taken away", rewrite.lost, short(&rewrite.revision));
+                self.problem(environment, &rewrite.commit, "rewritten", message);
+            }
+            self.order(environment, &ledger.lines);
+            let pinned = self.pinned(environment);
+            let ran: BTreeMap<&str, Timestamp> = ledger
+                .lines
+                .iter()
+                .filter(|(_, entry)| entry.event == Event::Applied)
+                .map(|(revision, entry)| (revision.as_str(), entry.began()))
+                .collect();
+            for (revision, time) in ran {
+                if !self.history.is_ancestor(revision, head)? {
+                    let message = "its note says that it ran, and it is not on the branch: the note is forged, or the branch was rewritten";
+                    self.problem(environment, revision, "not-on-branch", message.into());
+                } else if let Some((since, pinned)) = &pinned
+                    && !pinned.contains(revision)
+                    // Before its first pin, an environment may have followed the branch.
+                    && time > *since
+                {
+                    let message = "its note says that it ran, and no pin ever named it";
+                    if input.complete {
+                        self.problem(environment, revision, "unpinned", message.into());
+                    } else {
+                        self.notice(environment, revision, "unproven", message.into());
+                    }
+                }
+            }
+            let last = Account::of(ledger.lines.iter().cloned()).runs.pop();
+            if let (Some(last), Some(pin)) = (last, self.pin(environment))
+                && last.revision != pin
+            {
+                let message =
+                    format!("the pin names it, and by its ledger {environment} still runs {}", short(&last.revision));
+                self.notice(environment, &pin, "behind", message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Two lines of one environment never have the same time.
+    fn order(&mut self, environment: &str, lines: &[(String, crate::ledger::Entry)]) {
+        let mut times = BTreeSet::new();
+        for (revision, entry) in lines {
+            if !times.insert(entry.time) {
+                let message =
+                    format!("two lines of the ledger have the time {}: more than one agent writes it", entry.time);
+                self.problem(environment, revision, "two-writers", message);
+                return;
+            }
+        }
+    }
+
+    /// Since when an environment has a pin, and all revisions that it ever named; `None` when it never had one and follows the branch.
+    fn pinned(&self, environment: &str) -> Option<(Timestamp, BTreeSet<String>)> {
+        let changes =
+            self.input.commits.iter().flat_map(|commit| commit.pins.iter().map(move |pin| (commit.time, pin)));
+        let mut found = None;
+        for (time, change) in changes.filter(|(_, change)| self.name(&change.path) == environment) {
+            let (_, pinned) = found.get_or_insert_with(|| (time, BTreeSet::new()));
+            let pins = [&change.before, &change.after].into_iter().flatten().flatten();
+            pinned.extend(pins.map(|pin| pin.revision.clone()));
+        }
+        found
+    }
+
+    /// The revision that the pin names now.
+    fn pin(&self, environment: &str) -> Option<String> {
+        let changes = self.input.commits.iter().rev().flat_map(|commit| &commit.pins);
+        let last = changes.into_iter().find(|change| self.name(&change.path) == environment)?;
+        last.after.as_ref()?.as_ref().ok().map(|pin| pin.revision.clone())
+    }
+}

@@ -1,0 +1,253 @@
+//! Commits of the branch: promotion commits must do what they say, and what they rest on must be there.
+
+use super::{Checker, PinChange, SKEW};
+use crate::ledger::Account;
+use crate::pin::Pin;
+use crate::promotion::{History, short};
+use crate::trailers::{self, PromotionResult, RequestKind};
+
+impl<H: History> Checker<'_, H> {
+    /// Checks one commit.
+    pub(super) fn commit(&mut self, index: usize) -> Result<(), H::Error> {
+        let input = self.input;
+        let commit = &input.commits[index];
+        let result = match trailers::result(&commit.message) {
+            Ok(result) => result,
+            Err(why) => {
+                let environment = commit.pins.first().map_or_else(String::new, |pin| self.name(&pin.path));
+                self.problem(&environment, &commit.id, "unreadable", format!("its trailers can't be read: {why}"));
+                None
+            }
+        };
+        let Some(result) = result else {
+            for pin in &commit.pins {
+                self.by_hand(index, pin)?;
+            }
+            return Ok(());
+        };
+        self.report.promotions += 1;
+        let to = result.to.as_str();
+        match commit.pins.as_slice() {
+            [] => self.problem(to, &commit.id, "forged", "it says that it promotes, and moves no pin".into()),
+            [pin] => match &pin.after {
+                Some(Ok(after)) => self.promotion(index, &result, pin, after)?,
+                Some(Err(why)) => self.problem(to, &commit.id, "forged", format!("its pin can't be read: {why}")),
+                None => self.problem(to, &commit.id, "forged", "it says that it promotes, and removes the pin".into()),
+            },
+            pins => {
+                let paths = pins.iter().map(|pin| pin.path.as_str()).collect::<Vec<_>>().join(", ");
+                let message = format!("it speaks of one environment, and moves several pins: {paths}");
+                self.problem(to, &commit.id, "forged", message);
+            }
+        }
+        if commit.others > 0 {
+            let message = format!(
+                "a promotion commit moves a pin and nothing else; this one changes {} other files",
+                commit.others
+            );
+            self.problem(to, &commit.id, "forged", message);
+        }
+        Ok(())
+    }
+
+    /// A pin that was moved by no promotion commit.
+    fn by_hand(&mut self, index: usize, pin: &PinChange) -> Result<(), H::Error> {
+        let commit = &self.input.commits[index];
+        let name = self.name(&pin.path);
+        match &pin.after {
+            None => {
+                let message = format!("{} took the pin away; no request asked for it", commit.author);
+                self.notice(&name, &commit.id, "by-hand", message);
+            }
+            Some(Err(why)) => self.problem(&name, &commit.id, "broken-pin", format!("its pin can't be read: {why}")),
+            Some(Ok(after)) => {
+                let message =
+                    format!("{} moved the pin to {}; no request asked for it", commit.author, short(&after.revision));
+                self.notice(&name, &commit.id, "by-hand", message);
+                self.reachable(&name, &commit.id, &after.revision)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The revision of a pin must come before the commit that names it.
+    fn reachable(&mut self, name: &str, commit: &str, revision: &str) -> Result<(), H::Error> {
+        if !self.history.is_ancestor(revision, commit)? {
+            let message = format!("its pin names {}, which does not come before it on the branch", short(revision));
+            self.problem(name, commit, "not-on-branch", message);
+        }
+        Ok(())
+    }
+
+    fn promotion(
+        &mut self,
+        index: usize,
+        result: &PromotionResult,
+        pin: &PinChange,
+        after: &Pin,
+    ) -> Result<(), H::Error> {
+        let id = &self.input.commits[index].id;
+        let to = result.to.as_str();
+        let name = self.name(&pin.path);
+        if name != *to {
+            self.problem(to, id, "forged", format!("it says {to}, and moves the pin of {name}"));
+        }
+        let said = [
+            ("revision", after.revision == result.revision),
+            ("environments that proved it", after.from == result.from),
+            ("request", after.requested_by == result.request),
+            ("rollback", after.rollback_of.is_some() || result.rolled_back_from.is_none()),
+        ];
+        for (what, _) in said.iter().filter(|(_, same)| !same) {
+            self.problem(to, id, "forged", format!("its message and its pin name another {what}"));
+        }
+        self.reachable(to, id, &result.revision)?;
+        self.request(index, result);
+        let before = pin.before.as_ref().and_then(|before| before.as_ref().ok());
+        match (&result.rolled_back_from, before) {
+            (Some(failed), Some(before)) => {
+                if before.revision != *failed {
+                    let message = format!(
+                        "it says that it leaves {}, and the pin was at {}",
+                        short(failed),
+                        short(&before.revision)
+                    );
+                    self.problem(to, id, "forged", message);
+                }
+                self.ran_before(index, result);
+                return Ok(());
+            }
+            (Some(_), None) => {
+                self.problem(to, id, "forged", "it says that it rolls back, and there was no pin before".into());
+                return Ok(());
+            }
+            (None, Some(before)) if result.released => {
+                if before.revision != result.revision {
+                    self.problem(to, id, "forged", "it says that it ends a hold, and moves the pin".into());
+                }
+                return Ok(());
+            }
+            (None, Some(before)) if before.revision == result.revision => {}
+            (None, Some(before)) => {
+                if self.history.is_ancestor(&result.revision, &before.revision)? {
+                    let message = format!(
+                        "it goes back from {} to the older {} without being a rollback",
+                        short(&before.revision),
+                        short(&result.revision)
+                    );
+                    self.problem(to, id, "downgrade", message);
+                }
+                if let Some(hold) = &before.hold {
+                    self.problem(to, id, "skipped", format!("the environment was held: {}", hold.reason));
+                }
+            }
+            (None, None) => {}
+        }
+        self.gates(index, result);
+        Ok(())
+    }
+
+    /// Who asked must have asked for just this, before it, and once.
+    fn request(&mut self, index: usize, result: &PromotionResult) {
+        let (commits, complete) = (self.input.commits, self.input.complete);
+        let (id, to) = (&commits[index].id, result.to.as_str());
+        let Some(wanted) = &result.request else { return };
+        let Some(request) = commits[..index].iter().find(|commit| commit.id == *wanted) else {
+            let message =
+                format!("it names {} as its request, which is no commit of the branch before it", short(wanted));
+            if complete {
+                self.problem(to, id, "forged", message);
+            } else {
+                self.notice(to, id, "unproven", message);
+            }
+            return;
+        };
+        let asked = trailers::requests(&request.id, &request.message).unwrap_or_default();
+        let Some(asked) = asked.into_iter().find(|asked| asked.environment == *to) else {
+            self.problem(to, id, "forged", format!("{} did not ask for it", short(wanted)));
+            return;
+        };
+        let kind = match asked.kind {
+            RequestKind::Promote => result.rolled_back_from.is_none() && !result.released,
+            RequestKind::Rollback { .. } => result.rolled_back_from.is_some(),
+            RequestKind::Release => result.released,
+        };
+        let revision = match (&asked.kind, &asked.revision) {
+            (_, Some(revision)) => result.revision.starts_with(revision.as_str()),
+            (RequestKind::Promote, None) => result.revision == request.id,
+            (RequestKind::Rollback { .. } | RequestKind::Release, None) => true,
+        };
+        if !kind || !revision {
+            self.problem(to, id, "forged", format!("{} asked for something else", short(wanted)));
+        }
+        let answered = |commit: &&super::Commit| {
+            let other = trailers::result(&commit.message).ok().flatten();
+            other.is_some_and(|other| other.to == *to && other.request.as_ref() == Some(wanted))
+        };
+        if let Some(first) = commits[..index].iter().find(answered) {
+            let message = format!("{} was answered by {} already", short(wanted), short(&first.id));
+            self.problem(to, id, "replayed", message);
+        }
+    }
+
+    /// All gates must have been open, and the ledgers of the upstreams must bear it out.
+    fn gates(&mut self, index: usize, result: &PromotionResult) {
+        let commit = &self.input.commits[index];
+        let (id, to) = (&commit.id, result.to.as_str());
+        for (gate, verdict) in result.gates.iter().filter(|(_, verdict)| verdict != "pass") {
+            self.problem(to, id, "skipped", format!("the gate {gate} says {verdict}"));
+        }
+        if result.from.is_empty() {
+            self.problem(to, id, "skipped", "no environment proved the revision".into());
+        }
+        let latest = commit.time.saturating_add(SKEW).unwrap_or(commit.time);
+        for upstream in &result.from {
+            let gate = format!("upstream/{upstream}");
+            if !result.gates.iter().any(|(name, _)| *name == gate) {
+                self.problem(to, id, "skipped", format!("the gate {gate} was not asked"));
+            }
+            let lines = self.input.ledgers.get(upstream).map(|ledger| ledger.lines.as_slice()).unwrap_or_default();
+            let before = || lines.iter().filter(|(_, entry)| entry.began() <= latest);
+            if before().next().is_none() {
+                let message =
+                    format!("{upstream} has no ledger of that time, so nothing shows that it was healthy there");
+                self.notice(to, id, "unproven", message);
+                continue;
+            }
+            let state = Account::of(before().cloned()).state();
+            let wanted = state.digests.get(&result.revision);
+            let proves = |revision: &String| {
+                *revision == result.revision || (wanted.is_some() && state.digests.get(revision) == wanted)
+            };
+            if !state.healthy.iter().any(|healthy| proves(&healthy.revision)) {
+                // The agent compares renders of revisions that never ran, which no ledger has.
+                let (kind, message) = if wanted.is_none() && !state.healthy.is_empty() {
+                    (
+                        "unproven",
+                        format!("{upstream} never ran {}; it may render to what ran there", short(&result.revision)),
+                    )
+                } else {
+                    ("skipped", format!("by its ledger, {upstream} was not healthy at {}", short(&result.revision)))
+                };
+                let severity = if kind == "skipped" { super::Severity::Problem } else { super::Severity::Notice };
+                self.find(severity, to, id, kind, message);
+            }
+        }
+    }
+
+    /// A rollback goes to what was healthy here before.
+    fn ran_before(&mut self, index: usize, result: &PromotionResult) {
+        let commit = &self.input.commits[index];
+        let (id, to) = (&commit.id, result.to.as_str());
+        let lines = self.input.ledgers.get(to).map(|ledger| ledger.lines.as_slice()).unwrap_or_default();
+        let before =
+            lines.iter().filter(|(_, entry)| entry.time <= commit.time.saturating_add(SKEW).unwrap_or(commit.time));
+        let account = Account::of(before.cloned());
+        if account.runs.is_empty() {
+            self.notice(to, id, "unproven", format!("{to} has no ledger of that time"));
+        } else if !account.runs.iter().any(|run| run.revision == result.revision && run.proved.is_some()) {
+            let message = format!("by its ledger, {to} was never healthy at {}", short(&result.revision));
+            self.problem(to, id, "skipped", message);
+        }
+    }
+}

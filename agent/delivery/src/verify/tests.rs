@@ -1,0 +1,318 @@
+use std::convert::Infallible;
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::Digest;
+use crate::ledger::{Entry, Event};
+use crate::pin::Hold;
+use crate::promotion::Resolved;
+use crate::trailers::{self, PromotionResult};
+
+fn id(name: &str) -> String {
+    format!("{name:0<40}")
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+/// `dev` follows the branch; `staging` and `prod` have pins. An hour lies between two commits.
+#[derive(Default)]
+struct Scene {
+    commits: Vec<Commit>,
+    pins: BTreeMap<String, Pin>,
+    ledgers: BTreeMap<String, Ledger>,
+    incomplete: bool,
+}
+
+impl History for Scene {
+    type Error = Infallible;
+
+    fn resolve(&self, _: &str) -> Result<Resolved, Infallible> {
+        Ok(Resolved::Unknown)
+    }
+
+    fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, Infallible> {
+        let place = |wanted: &str| self.commits.iter().position(|commit| commit.id == wanted);
+        Ok(place(ancestor).zip(place(descendant)).is_some_and(|(older, newer)| older <= newer))
+    }
+}
+
+impl Scene {
+    fn now(&self) -> i64 {
+        i64::try_from(self.commits.len()).unwrap() * 3_600
+    }
+
+    fn commit(mut self, name: &str, message: &str) -> Self {
+        let message = if message.contains("\n\n") { message.to_owned() } else { format!("{name}\n\n{message}\n") };
+        let time = at(self.now());
+        self.commits.push(Commit { id: id(name), message, author: "Ada".into(), time, pins: Vec::new(), others: 0 });
+        self
+    }
+
+    /// Moves the pin of an environment in the last commit.
+    fn moves(mut self, environment: &str, pin: Pin) -> Self {
+        let before = self.pins.insert(environment.to_owned(), pin.clone()).map(Ok);
+        let path = format!("overlays/{environment}/promoted.yaml");
+        self.commits.last_mut().unwrap().pins.push(PinChange { path, before, after: Some(Ok(pin)) });
+        self
+    }
+
+    fn promote(self, name: &str, to: &str, from: &str, revision: &str, request: &str) -> Self {
+        self.promote_as(name, to, from, revision, request, |_, _| {})
+    }
+
+    fn promote_as(
+        self,
+        name: &str,
+        to: &str,
+        from: &str,
+        revision: &str,
+        request: &str,
+        change: impl FnOnce(&mut PromotionResult, &mut Pin),
+    ) -> Self {
+        let mut result = PromotionResult {
+            to: to.into(),
+            from: vec![from.into()],
+            revision: id(revision),
+            rolled_back_from: None,
+            released: false,
+            request: Some(id(request)),
+            gates: vec![("hold".into(), "pass".into()), (format!("upstream/{from}"), "pass".into())],
+        };
+        let mut pin = Pin { from: vec![from.into()], requested_by: Some(id(request)), ..Pin::new(id(revision)) };
+        change(&mut result, &mut pin);
+        self.commit(name, &trailers::message(&result)).moves(to, pin)
+    }
+
+    /// Runs a revision after the last commit.
+    fn runs(mut self, environment: &str, revision: &str, events: &[Event]) -> Self {
+        let now = at(self.now()) - SignedDuration::from_secs(1_800);
+        let lines = &mut self.ledgers.entry(environment.to_owned()).or_default().lines;
+        for event in [Event::Applied].iter().chain(events) {
+            let count = i64::try_from(lines.len()).unwrap();
+            let mut entry = Entry::new(now + SignedDuration::from_millis(count), *event);
+            entry.path = Some(format!("overlays/{environment}"));
+            entry.digest = Some(Digest::of(revision.as_bytes()));
+            lines.push((id(revision), entry));
+        }
+        self
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "as `expect!` is written")]
+    fn check(self, expected: Expect) {
+        let input = Input { commits: &self.commits, complete: !self.incomplete, ledgers: &self.ledgers };
+        let Ok(report) = verify(&input, &self);
+        let mut text = String::new();
+        for finding in &report.findings {
+            writeln!(text, "{:?}: {finding}", finding.severity).unwrap();
+        }
+        expected.assert_eq(&text);
+    }
+}
+
+/// Up to a promotion to staging that is as it should be.
+fn honest() -> Scene {
+    Scene::default()
+        .commit("c1", "one")
+        .runs("dev", "c1", &[Event::Healthy])
+        .commit("c2", "two\n\nPromote-To: staging\n")
+        .runs("dev", "c2", &[Event::Healthy])
+        .promote("c3", "staging", "dev", "c2", "c2")
+        .runs("staging", "c2", &[Event::Healthy])
+}
+
+#[test]
+fn nothing_is_wrong_with_the_truth() {
+    honest().check(expect![""]);
+    let scene = honest().commit("c4", "ask\n\nPromote-To: prod\nPromote-Revision: c200000\n");
+    let scene = scene.promote("c5", "prod", "staging", "c2", "c4").runs("prod", "c2", &[Event::Healthy]);
+    let scene = scene.commit("c6", "six\n\nPromote-To: staging\n").runs("dev", "c6", &[Event::Healthy]);
+    let scene = scene.promote("c7", "staging", "dev", "c6", "c6").runs("staging", "c6", &[Event::Degraded]);
+    let scene = scene.commit("c8", "back\n\nRollback-Of: staging\n").promote_as(
+        "c9",
+        "staging",
+        "dev",
+        "c2",
+        "c8",
+        |result, pin| {
+            result.rolled_back_from = Some(id("c6"));
+            pin.rollback_of = Some(id("c6"));
+            pin.hold = Some(Hold { reason: "c6".into() });
+        },
+    );
+    let scene = scene.runs("staging", "c2", &[Event::Healthy]);
+    let scene = scene.commit("ca", "on\n\nRelease-Hold: staging\n").promote_as(
+        "cb",
+        "staging",
+        "dev",
+        "c2",
+        "ca",
+        |result, _| {
+            result.released = true;
+        },
+    );
+    scene.check(expect![""]);
+}
+
+#[test]
+fn what_a_person_did_is_told() {
+    honest().commit("c4", "by hand").moves("staging", Pin::new(id("c1"))).runs("staging", "c1", &[]).check(expect![[
+        r#"
+        Notice: c40000000000 staging: by-hand: Ada moved the pin to c10000000000; no request asked for it
+    "#
+    ]]);
+    honest().commit("c4", "by hand").moves("staging", Pin::new(id("f1"))).check(expect![[r#"
+        Notice: c40000000000 staging: by-hand: Ada moved the pin to f10000000000; no request asked for it
+        Problem: c40000000000 staging: not-on-branch: its pin names f10000000000, which does not come before it on the branch
+        Notice: f10000000000 staging: behind: the pin names it, and by its ledger staging still runs c20000000000
+    "#]]);
+    honest()
+        .commit("c4", "by hand")
+        .change(|scene| {
+            let path = "overlays/staging/promoted.yaml".into();
+            let (gone, broken) = (PinChange { path, before: None, after: None }, Some(Err("no YAML".into())));
+            scene.commits[3].pins = vec![PinChange { after: broken, ..gone.clone() }, gone];
+        })
+        .check(expect![[r#"
+            Problem: c40000000000 staging: broken-pin: its pin can't be read: no YAML
+            Notice: c40000000000 staging: by-hand: Ada took the pin away; no request asked for it
+        "#]]);
+}
+
+#[test]
+fn promotion_commits_that_lie() {
+    let forged = |change: fn(&mut PromotionResult, &mut Pin)| {
+        let scene = honest().commit("c4", "ask\n\nPromote-To: prod\nPromote-Revision: c200000\n");
+        scene.promote_as("c5", "prod", "staging", "c2", "c4", change).runs("prod", "c2", &[])
+    };
+    forged(|_, pin| pin.revision = id("c1")).runs("prod", "c1", &[]).check(expect![[r#"
+        Problem: c50000000000 prod: forged: its message and its pin name another revision
+        Problem: c20000000000 prod: unpinned: its note says that it ran, and no pin ever named it
+    "#]]);
+    forged(|result, _| result.request = Some(id("c1"))).check(expect![[r#"
+        Problem: c50000000000 prod: forged: its message and its pin name another request
+        Problem: c50000000000 prod: forged: c10000000000 did not ask for it
+    "#]]);
+    forged(|result, pin| (result.request, pin.requested_by) = (Some(id("f1")), Some(id("f1")))).check(expect![[r#"
+        Problem: c50000000000 prod: forged: it names f10000000000 as its request, which is no commit of the branch before it
+    "#]]);
+    forged(|result, pin| (result.revision, pin.revision) = (id("c1"), id("c1"))).runs("prod", "c1", &[]).check(
+        expect![[r#"
+            Problem: c50000000000 prod: forged: c40000000000 asked for something else
+            Notice: c50000000000 prod: unproven: staging never ran c10000000000; it may render to what ran there
+            Problem: c20000000000 prod: unpinned: its note says that it ran, and no pin ever named it
+        "#]],
+    );
+    forged(|result, _| result.gates[1].1 = "wait".into()).check(expect![[r#"
+        Problem: c50000000000 prod: skipped: the gate upstream/staging says wait
+    "#]]);
+    forged(|result, _| result.gates.truncate(1)).check(expect![[r#"
+        Problem: c50000000000 prod: skipped: the gate upstream/staging was not asked
+    "#]]);
+    forged(|result, pin| (result.from, pin.from) = (vec![], vec![])).check(expect![[r#"
+        Problem: c50000000000 prod: skipped: no environment proved the revision
+    "#]]);
+    forged(|result, _| result.rolled_back_from = Some(id("c1"))).check(expect![[r#"
+        Problem: c50000000000 prod: forged: its message and its pin name another rollback
+        Problem: c50000000000 prod: forged: c40000000000 asked for something else
+        Problem: c50000000000 prod: forged: it says that it rolls back, and there was no pin before
+    "#]]);
+    forged(|_, _| {}).change(|scene| scene.commits[4].others = 2).check(expect![[r#"
+        Problem: c50000000000 prod: forged: a promotion commit moves a pin and nothing else; this one changes 2 other files
+    "#]]);
+    forged(|_, _| {}).change(|scene| scene.commits[4].pins.clear()).check(expect![[r#"
+        Problem: c50000000000 prod: forged: it says that it promotes, and moves no pin
+    "#]]);
+    forged(|_, _| {}).promote("c6", "prod", "staging", "c2", "c4").check(expect![[r#"
+        Problem: c60000000000 prod: replayed: c40000000000 was answered by c50000000000 already
+    "#]]);
+    honest().commit("c4", "t\n\nPromoted-To: prod\n").check(expect![[r#"
+        Problem: c40000000000 : unreadable: its trailers can't be read: `Promoted-To` needs `Promoted-Revision` beside it
+    "#]]);
+}
+
+#[test]
+fn gates_that_the_ledgers_do_not_bear_out() {
+    let scene = |events: &[Event]| {
+        let scene = Scene::default().commit("c1", "one").runs("dev", "c1", &[Event::Healthy]);
+        scene.commit("c2", "two\n\nPromote-To: staging\n").runs("dev", "c2", events)
+    };
+    let promoted = |scene: Scene| scene.promote("c3", "staging", "dev", "c2", "c2").runs("staging", "c2", &[]);
+    promoted(scene(&[])).check(expect![[r#"
+        Problem: c30000000000 staging: skipped: by its ledger, dev was not healthy at c20000000000
+    "#]]);
+    promoted(scene(&[Event::Healthy, Event::Degraded])).check(expect![[r#"
+        Problem: c30000000000 staging: skipped: by its ledger, dev was not healthy at c20000000000
+    "#]]);
+    promoted(scene(&[Event::Healthy]).change(|scene| drop(scene.ledgers.remove("dev")))).check(expect![[r#"
+        Notice: c30000000000 staging: unproven: dev has no ledger of that time, so nothing shows that it was healthy there
+    "#]]);
+    promoted(scene(&[]).change(|scene| scene.ledgers.get_mut("dev").unwrap().lines.truncate(2))).check(expect![[r#"
+        Notice: c30000000000 staging: unproven: dev never ran c20000000000; it may render to what ran there
+    "#]]);
+    // What became healthy only afterwards proves nothing.
+    promoted(scene(&[])).runs("dev", "c2", &[Event::Healthy]).check(expect![[r#"
+        Problem: c30000000000 staging: skipped: by its ledger, dev was not healthy at c20000000000
+    "#]]);
+}
+
+#[test]
+fn going_back_without_a_rollback_and_out_of_a_hold() {
+    let scene = honest().commit("c4", "back\n\nPromote-To: staging\nPromote-Revision: c100000\n");
+    scene.promote("c5", "staging", "dev", "c1", "c4").runs("staging", "c1", &[]).check(expect![[r#"
+        Problem: c50000000000 staging: downgrade: it goes back from c20000000000 to the older c10000000000 without being a rollback
+    "#]]);
+    let held = honest()
+        .commit("c4", "hold")
+        .moves("staging", Pin { hold: Some(Hold { reason: "freeze".into() }), ..Pin::new(id("c2")) });
+    let scene = held.commit("c5", "on\n\nPromote-To: staging\n").runs("dev", "c5", &[Event::Healthy]);
+    scene.promote("c6", "staging", "dev", "c5", "c5").runs("staging", "c5", &[]).check(expect![[r#"
+        Notice: c40000000000 staging: by-hand: Ada moved the pin to c20000000000; no request asked for it
+        Problem: c60000000000 staging: skipped: the environment was held: freeze
+    "#]]);
+}
+
+#[test]
+fn ledgers_that_lie() {
+    honest().runs("staging", "c1", &[Event::Healthy]).check(expect![[r#"
+        Problem: c10000000000 staging: unpinned: its note says that it ran, and no pin ever named it
+        Notice: c20000000000 staging: behind: the pin names it, and by its ledger staging still runs c10000000000
+    "#]]);
+    honest().runs("dev", "f1", &[Event::Healthy]).check(expect![[r#"
+        Problem: f10000000000 dev: not-on-branch: its note says that it ran, and it is not on the branch: the note is forged, or the branch was rewritten
+    "#]]);
+    let rewrite = Rewrite { commit: id("e1"), revision: id("c2"), lost: 2 };
+    honest().change(|scene| scene.ledgers.get_mut("dev").unwrap().rewrites.push(rewrite)).check(expect![[r#"
+        Problem: e10000000000 dev: rewritten: 2 lines of the note on c20000000000 were taken away
+    "#]]);
+    let twice = honest().change(|scene| {
+        let lines = &mut scene.ledgers.get_mut("dev").unwrap().lines;
+        let line = lines[0].clone();
+        lines.push((id("c2"), line.1));
+    });
+    twice.check(expect![[r#"
+        Problem: c20000000000 dev: two-writers: two lines of the ledger have the time 2027-01-15T08:30:00Z: more than one agent writes it
+    "#]]);
+}
+
+#[test]
+fn a_shallow_clone_proves_less() {
+    let shallow = honest().change(|scene| {
+        scene.incomplete = true;
+        scene.commits.remove(1);
+    });
+    shallow.check(expect![[r#"
+        Problem: c30000000000 staging: not-on-branch: its pin names c20000000000, which does not come before it on the branch
+        Notice: c30000000000 staging: unproven: it names c20000000000 as its request, which is no commit of the branch before it
+        Problem: c20000000000 dev: not-on-branch: its note says that it ran, and it is not on the branch: the note is forged, or the branch was rewritten
+        Problem: c20000000000 staging: not-on-branch: its note says that it ran, and it is not on the branch: the note is forged, or the branch was rewritten
+    "#]]);
+}

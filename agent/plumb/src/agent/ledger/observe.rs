@@ -1,0 +1,99 @@
+//! What the ledger of an environment has to say, from its status, its pin and what was written before.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use plumb_api::{Environment, condition_type};
+use plumb_delivery::{
+    Digest,
+    health::HealthStatus,
+    ledger::{self, Account, Entry, Objects, Observed, Ran, transitions},
+    pin::{self, Pin},
+};
+use plumb_git::{CommitId, Error as GitError};
+
+use crate::agent::board::Head;
+
+/// An environment that was looked at.
+pub(super) struct Turned {
+    pub(super) name: String,
+    pub(super) account: Account,
+    pub(super) environment: Arc<Environment>,
+    /// What to write, each with the revision that it is about.
+    pub(super) lines: Vec<(String, Entry)>,
+}
+
+/// Looks at one environment. It reads git, so it blocks.
+pub(super) fn look(
+    head: &Head,
+    name: String,
+    account: Option<Account>,
+    environment: Arc<Environment>,
+) -> Result<Turned, GitError> {
+    let observed = observed(head, &environment)?;
+    let mut account = match account {
+        Some(account) => account,
+        None => read(head, &name, &observed)?,
+    };
+    let lines = transitions(&account, &observed, Timestamp::now());
+    for (revision, entry) in &lines {
+        account.add(revision, entry);
+    }
+    Ok(Turned { name, account, environment, lines })
+}
+
+/// What git has of the revisions that the environment remembers; older ones do not matter for what comes.
+fn read(head: &Head, name: &str, observed: &Observed) -> Result<Account, GitError> {
+    let reference = ledger::reference(name);
+    let mut lines = Vec::new();
+    for ran in &observed.history {
+        let Ok(revision) = CommitId::parse(&ran.revision) else { continue };
+        if let Some(note) = head.git.note(&reference, &revision)? {
+            lines.extend(ledger::parse(&note).entries.into_iter().map(|entry| (ran.revision.clone(), entry)));
+        }
+    }
+    Ok(Account::of(lines))
+}
+
+fn observed(head: &Head, environment: &Environment) -> Result<Observed, GitError> {
+    let status = environment.status.clone().unwrap_or_default();
+    let condition = |type_: &str| status.conditions.iter().find(|condition| condition.type_ == type_);
+    let healthy = condition(condition_type::HEALTHY);
+    let health = healthy.map(|condition| match (condition.status.as_str(), condition.reason.as_str()) {
+        ("True", _) => HealthStatus::Healthy,
+        (_, "Degraded") => HealthStatus::Degraded,
+        _ => HealthStatus::Progressing,
+    });
+    let history = status.history.iter().map(|record| Ran {
+        revision: record.revision.clone(),
+        digest: Digest::from_hex(&record.digest),
+        applied: record.applied_at.0,
+        healthy: record.healthy_since.as_ref().map(|time| time.0),
+    });
+    let pin = if environment.spec.promotion.is_some() { pin(head, environment)? } else { None };
+    Ok(Observed {
+        history: history.collect(),
+        health,
+        reason: None,
+        objects: status.objects.map(|objects| Objects {
+            total: objects.total,
+            healthy: objects.healthy,
+            progressing: objects.progressing,
+            degraded: objects.degraded,
+        }),
+        drifted: condition(condition_type::DRIFTED).map(|condition| condition.status == "True"),
+        path: environment.spec.path.clone(),
+        pin,
+        agent: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+/// The pin at the head, if there is one that can be read.
+fn pin(head: &Head, environment: &Environment) -> Result<Option<Pin>, GitError> {
+    let file = pin::path(&environment.spec.path);
+    match head.git.tree(&head.revision)?.read(&file) {
+        Ok(text) => Ok(text.and_then(|text| pin::parse(&text, &file).ok())),
+        Err(GitError::Path { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

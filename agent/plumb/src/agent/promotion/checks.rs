@@ -1,0 +1,159 @@
+//! What is looked at before a revision comes to an environment of this cluster: whether it renders, what it would delete, what the API server
+//! says to it, and what others say.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use futures::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use plumb_api::{Environment, HttpCheck};
+use plumb_delivery::{
+    Desired, Manifests, Owner,
+    promotion::{Gate, GateVerdict},
+};
+
+use super::render;
+use crate::agent::{Context, Inputs, board::Key};
+
+/// How many requests are under way at once.
+const PARALLEL: usize = 8;
+/// How many objects a message names.
+const NAMED: usize = 5;
+/// When to look again at what is not as it shall be.
+const AGAIN: SignedDuration = SignedDuration::from_secs(30);
+/// How long others may take to answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Looks at a revision on its way into an environment.
+pub(super) async fn look(
+    cx: &Context,
+    git: &Arc<plumb_git::Repository>,
+    environment: &Environment,
+    revision: &str,
+) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    let Some(promotion) = &environment.spec.promotion else { return gates };
+    let key = Key::of(environment);
+    // An environment that runs nothing yet has not read its variables.
+    if cx.board.inputs(&key).is_none()
+        && let Ok(inputs) = Inputs::of(environment, &cx.references).await
+    {
+        cx.board.publish_inputs(&key, inputs);
+    }
+    match render(cx, git, environment, revision).await {
+        Ok(manifests) => {
+            gates.push(pass("render", format!("{} objects", manifests.objects.len())));
+            gates.extend(prune(cx, environment, &manifests, revision).await);
+            if promotion.dry_run && environment.spec.kube_config.is_some() {
+                gates.push(pass("dry-run", "not asked, for the environment is on another cluster".into()));
+            } else if promotion.dry_run {
+                gates.push(dry_run(cx, &manifests).await);
+            }
+        }
+        Err(why) => gates.push(Gate { name: "render".into(), verdict: GateVerdict::Fail, why }),
+    }
+    for check in &promotion.checks {
+        gates.push(ask(check.clone(), Key::of(environment).name, revision.to_owned()).await);
+    }
+    gates
+}
+
+fn pass(name: &str, why: String) -> Gate {
+    Gate { name: name.to_owned(), verdict: GateVerdict::Pass, why }
+}
+
+/// Closed for now; it is looked at again soon.
+fn wait(name: &str, why: String) -> Gate {
+    let until = Timestamp::now().checked_add(AGAIN).ok();
+    Gate { name: name.to_owned(), verdict: GateVerdict::Wait { until }, why }
+}
+
+async fn render(
+    cx: &Context,
+    git: &Arc<plumb_git::Repository>,
+    environment: &Environment,
+    revision: &str,
+) -> Result<Manifests, String> {
+    let (cx, git, environment, revision) = (cx.clone(), git.clone(), environment.clone(), revision.to_owned());
+    let rendered = tokio::task::spawn_blocking(move || render::render(&cx, &git, &environment, &revision));
+    let rendered = rendered.await.unwrap_or_else(|error| Err(format!("the render ended early: {error}")))?;
+    if rendered.errors.is_empty() { Ok(rendered.manifests) } else { Err(rendered.errors.join("; ")) }
+}
+
+/// How much would be deleted, where there is a limit.
+async fn prune(cx: &Context, environment: &Environment, manifests: &Manifests, revision: &str) -> Option<Gate> {
+    let limit = environment.spec.prune.limit.filter(|_| environment.spec.prune.enabled)?;
+    let key = Key::of(environment);
+    let owner = Owner { namespace: key.namespace, name: key.name.clone() };
+    let inventory = match cx.cluster.read_inventory(environment, &owner).await {
+        Ok(inventory) => inventory,
+        Err(error) => return Some(wait("prune", error.to_string())),
+    };
+    let doomed = inventory.0.iter().filter(|id| !manifests.objects.contains_key(*id)).count();
+    let allowed = environment.metadata.annotations.as_ref().and_then(|all| all.get("plumb.dev/allow-prune"));
+    if allowed.is_some_and(|allowed| allowed.len() >= 7 && revision.starts_with(allowed.as_str())) {
+        return Some(pass("prune", format!("{doomed} objects would be deleted, and somebody agreed to it")));
+    }
+    if doomed <= usize::try_from(limit).unwrap_or(usize::MAX) {
+        return Some(pass("prune", format!("{doomed} objects would be deleted")));
+    }
+    Some(wait(
+        "prune",
+        format!(
+            "{doomed} objects would be deleted, and spec.prune.limit is {limit}; agree with: kubectl annotate environment {} plumb.dev/allow-prune={revision}",
+            key.name
+        ),
+    ))
+}
+
+/// Whether the API server would take all objects. Those of kinds and in namespaces that come with the same revision can't be tried.
+async fn dry_run(cx: &Context, manifests: &Manifests) -> Gate {
+    let objects = manifests.objects.values().filter(|desired| !desired.rules.ignore && !desired.rules.create_only);
+    let objects: Vec<Desired> = objects.cloned().collect();
+    let namespaces: BTreeSet<String> = objects
+        .iter()
+        .filter(|desired| desired.id.group.is_empty() && desired.id.kind == "Namespace")
+        .map(|desired| desired.id.name.clone())
+        .collect();
+    let count = objects.len();
+    let answers: Vec<_> = stream::iter(objects)
+        .map(|desired| {
+            let cluster = cx.cluster.clone();
+            async move {
+                let answer = cluster.rehearse(&desired).await;
+                (desired, answer)
+            }
+        })
+        .buffer_unordered(PARALLEL)
+        .collect()
+        .await;
+    let refused: Vec<String> = answers
+        .into_iter()
+        .filter_map(|(desired, answer)| {
+            let error = answer.err()?;
+            let coming = desired.id.namespace.as_deref().is_some_and(|namespace| namespaces.contains(namespace));
+            let taken = (error.code() == Some(404) && coming) || (error.is_immutable() && desired.rules.force);
+            (!taken).then(|| error.to_string())
+        })
+        .collect();
+    if refused.is_empty() {
+        return pass("dry-run", format!("the API server would take all {count} objects"));
+    }
+    let named = refused.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+    wait("dry-run", format!("the API server would refuse {} of {count} objects: {named}", refused.len()))
+}
+
+/// Asks somebody else.
+async fn ask(check: HttpCheck, environment: String, revision: String) -> Gate {
+    let name = format!("http/{}", check.name);
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut url = url::Url::parse(&check.url).map_err(|error| format!("its url is not usable: {error}"))?;
+        url.query_pairs_mut().append_pair("environment", &environment).append_pair("revision", &revision);
+        crate::http::ask(url.as_str(), ANSWER)
+    });
+    match asked.await {
+        Ok(Ok(status)) if (200..300).contains(&status) => pass(&name, format!("it answered {status}")),
+        Ok(Ok(status)) => wait(&name, format!("it answered {status}")),
+        Ok(Err(why)) => wait(&name, why),
+        Err(error) => wait(&name, format!("asking ended early: {error}")),
+    }
+}

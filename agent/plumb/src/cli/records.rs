@@ -1,0 +1,150 @@
+//! What a clone knows of promotions: the commits of the tracked branch with the pins that they moved, and the ledgers.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use jiff::Timestamp;
+use plumb_delivery::{
+    ledger::{self, REFERENCES},
+    pin,
+    promotion::{History, Resolved},
+    verify::{Commit, Ledger, PinChange, Rewrite},
+};
+use plumb_git::{CommitId, Error as GitError, Repository, Tree};
+
+use super::checkout::Checkout;
+
+/// How far back the branch is read.
+const LONGEST_HISTORY: usize = 100_000;
+
+/// Which clone is read.
+#[derive(Debug, clap::Args)]
+pub(super) struct Source {
+    /// Checkout of the Environment's repository
+    #[arg(short = 'C', long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
+    directory: PathBuf,
+    /// Remote that the branch was fetched from
+    #[arg(long, default_value = "origin")]
+    remote: String,
+    /// Branch that the Repository tracks [default: the remote's default branch, else the current branch]
+    #[arg(long)]
+    branch: Option<String>,
+    /// Fetch the branch and the ledgers (refs/notes/plumb/*) first
+    #[arg(long)]
+    fetch: bool,
+}
+
+/// What was read.
+pub(super) struct Records {
+    pub(super) git: Repository,
+    /// First-parent commits, the oldest first.
+    pub(super) commits: Vec<Commit>,
+    /// Whether the first of them is the root of the history.
+    pub(super) complete: bool,
+    /// By environment.
+    pub(super) ledgers: BTreeMap<String, Ledger>,
+}
+
+impl Source {
+    /// Reads the clone.
+    ///
+    /// # Errors
+    /// When there is none, or it can't be fetched.
+    pub(super) fn read(&self) -> anyhow::Result<Records> {
+        let checkout = Checkout::open(&self.directory)?;
+        let (git, head) = if self.fetch {
+            let target = checkout.target(&self.remote, self.branch.as_deref())?;
+            let head = target.git.fetch_with(&target.branch, &[REFERENCES])?.head;
+            (target.git.clone(), head)
+        } else {
+            (checkout.git().clone(), checkout.tracked(&self.remote, self.branch.as_deref())?)
+        };
+        let history = git.first_parents(&head, None, LONGEST_HISTORY)?;
+        let complete = history.last().is_some_and(|oldest| oldest.parents.is_empty());
+        let mut commits = history.iter().map(|commit| read(&git, commit)).collect::<Result<Vec<_>, _>>()?;
+        commits.reverse();
+        let ledgers = ledgers(&git)?;
+        Ok(Records { git, commits, complete, ledgers })
+    }
+}
+
+impl Records {
+    /// A commit of the branch.
+    pub(super) fn commit(&self, id: &str) -> Option<&Commit> {
+        self.commits.iter().find(|commit| commit.id == id)
+    }
+}
+
+fn read(git: &Repository, commit: &plumb_git::Commit) -> Result<Commit, GitError> {
+    let (mut pins, mut others) = (Vec::new(), 0);
+    let is_pin = |path: &String| path.rsplit('/').next() == Some(pin::FILE);
+    let changed = git.changes_of(&commit.id)?;
+    others += changed.iter().filter(|path| !is_pin(path)).count();
+    if changed.iter().any(is_pin) {
+        let tree = git.tree(&commit.id)?;
+        let before = commit.parents.first().map(|parent| git.tree(parent)).transpose()?;
+        for path in changed.into_iter().filter(is_pin) {
+            let before = before.as_ref().and_then(|tree| read_pin(tree, &path));
+            let after = read_pin(&tree, &path);
+            pins.push(PinChange { path, before, after });
+        }
+    }
+    Ok(Commit {
+        id: commit.id.to_string(),
+        message: commit.message.clone(),
+        author: commit.author.name.clone(),
+        time: Timestamp::from_second(commit.time).unwrap_or_default(),
+        pins,
+        others,
+    })
+}
+
+fn read_pin(tree: &Tree, path: &str) -> Option<Result<pin::Pin, String>> {
+    match tree.read(path) {
+        Ok(None) => None,
+        Ok(Some(text)) => Some(pin::parse(&text, path).map_err(|error| error.to_string())),
+        Err(error) => Some(Err(error.to_string())),
+    }
+}
+
+fn ledgers(git: &Repository) -> Result<BTreeMap<String, Ledger>, GitError> {
+    let mut ledgers = BTreeMap::new();
+    for reference in git.note_references(REFERENCES)?.into_keys() {
+        let Some(name) = reference.strip_prefix(REFERENCES) else { continue };
+        let lines = git.notes(&reference)?.into_iter().flat_map(|(revision, note)| {
+            ledger::parse(&note).entries.into_iter().map(move |entry| (revision.to_string(), entry))
+        });
+        let mut lines: Vec<_> = lines.collect();
+        lines.sort_by_key(|(_, entry)| entry.time);
+        let rewrites = git.note_rewrites(&reference)?.into_iter().map(|rewrite| Rewrite {
+            commit: rewrite.commit.to_string(),
+            revision: rewrite.revision.to_string(),
+            lost: rewrite.lost,
+        });
+        ledgers.insert(name.to_owned(), Ledger { lines, rewrites: rewrites.collect() });
+    }
+    Ok(ledgers)
+}
+
+impl History for Records {
+    type Error = GitError;
+
+    fn resolve(&self, revision: &str) -> Result<Resolved, GitError> {
+        match self.git.resolve(revision) {
+            Ok(id) if !id.as_str().starts_with(revision) => Ok(Resolved::Unknown),
+            Ok(id) => Ok(Resolved::Commit(id.to_string())),
+            Err(GitError::Ambiguous { .. }) => Ok(Resolved::Ambiguous),
+            Err(GitError::UnknownRevision { .. }) => Ok(Resolved::Unknown),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, GitError> {
+        let (Ok(ancestor), Ok(descendant)) = (CommitId::parse(ancestor), CommitId::parse(descendant)) else {
+            return Ok(false);
+        };
+        match self.git.is_ancestor(&ancestor, &descendant) {
+            Err(GitError::UnknownRevision { .. }) => Ok(false),
+            answer => answer,
+        }
+    }
+}
