@@ -113,7 +113,13 @@ async fn with_yield_a_field_stays_with_its_owner_until_that_lets_go() -> Result<
     // What is ours is repaired all the same.
     kubectl(&["patch", "configmap/a", "-n", stage.ns(), "--type=merge", "-p", r#"{"data":{"more":"x"}}"#], "").await?;
     has_data(&stage, "a", json!({"value": "theirs", "more": "two"})).await?;
-    ensure!(stage.status("dev").await?.drifts.len() == 1, "{:?}", stage.status("dev").await?.drifts);
+    stage
+        .wait("one drift to be told", async || {
+            let drifts = stage.status("dev").await?.drifts;
+            ensure!(drifts.len() == 1, "{drifts:?}");
+            Ok(())
+        })
+        .await?;
 
     applied_by(&stage, "operator", &map("a", &json!({}))).await?;
     has_data(&stage, "a", json!({"value": "two", "more": "two"})).await?;

@@ -79,9 +79,14 @@ async fn objects_that_can_not_be_watched_are_looked_at() -> Result<()> {
     stage.has_value("a", "one").await?;
     stage.api::<ConfigMap>().delete("b", &DeleteParams::default()).await?;
     stage.has_value("b", "one").await?;
-    let drifts = stage.status("dev").await?.drifts;
-    ensure!(drifts.iter().any(|drift| drift.fields == [".data.value"]), "{drifts:?}");
-    ensure!(drifts.iter().any(|drift| drift.fields == ["<deleted>"]), "{drifts:?}");
+    stage
+        .wait("both drifts to be told", async || {
+            let drifts = stage.status("dev").await?.drifts;
+            ensure!(drifts.iter().any(|drift| drift.fields == [".data.value"]), "{drifts:?}");
+            ensure!(drifts.iter().any(|drift| drift.fields == ["<deleted>"]), "{drifts:?}");
+            Ok(())
+        })
+        .await?;
 
     let revision = stage.push_config_maps("dev", &["a"], "two").await?;
     stage.ready_at("dev", &revision).await?;
