@@ -78,7 +78,11 @@ pub fn body(proposal: &Proposal<'_>, style: Style) -> String {
     };
     let _ =
         writeln!(out, ": it changes the pin {} and nothing else, and any way of merging will do.", code(proposal.pin));
-    let _ = writeln!(out, "\nCommit `{}` asked for it.", short(&mark.request));
+    let _ = if mark.request.is_empty() {
+        writeln!(out, "\n{} takes by itself what its upstreams proved.", mark.environment)
+    } else {
+        writeln!(out, "\nCommit `{}` asked for it.", short(&mark.request))
+    };
     if proposal.automerge {
         out.push_str("Plumb merges it once all gates are open.\n");
     }

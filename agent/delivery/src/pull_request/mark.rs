@@ -7,7 +7,7 @@ pub struct Mark {
     pub environment: String,
     /// The full id of the revision.
     pub revision: String,
-    /// The full id of the commit that asked for it.
+    /// The full id of the commit that asked for it; empty when the environment takes revisions by itself.
     pub request: String,
     /// The digest of the manifests that the revision renders to, when they could be rendered: what is approved.
     pub digest: Option<String>,
@@ -20,7 +20,8 @@ impl Mark {
     #[must_use]
     pub fn line(&self, html: bool) -> String {
         let digest = self.digest.as_deref().unwrap_or("none");
-        let Self { environment, revision, request, .. } = self;
+        let Self { environment, revision, .. } = self;
+        let request = if self.request.is_empty() { "none" } else { &self.request };
         let text = format!("{NAME} environment={environment} revision={revision} request={request} digest={digest}");
         if html { format!("<!-- {text} -->") } else { format!("[//]: # ({text})") }
     }
@@ -41,9 +42,10 @@ impl Mark {
         let (environment, revision) = (value("environment")?, value("revision")?);
         let (request, digest) = (value("request")?, value("digest")?);
         let hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !hex(&revision, 40) || !hex(&request, 40) || !(digest == "none" || hex(&digest, 64)) {
+        if !hex(&revision, 40) || !(request == "none" || hex(&request, 40)) || !(digest == "none" || hex(&digest, 64)) {
             return None;
         }
+        let request = if request == "none" { String::new() } else { request };
         Some(Self { environment, revision, request, digest: Some(digest).filter(|digest| digest != "none") })
     }
 

@@ -141,6 +141,8 @@ fn a_text_keeps_to_its_limit_and_says_what_is_missing() {
 fn the_mark_is_read_back_and_nothing_else_is() {
     for html in [true, false] {
         assert_eq!(Mark::read(&format!("{}\r\nrest", mark().line(html))), Some(mark()));
+        let automatic = Mark { request: String::new(), ..mark() };
+        assert_eq!(Mark::read(&automatic.line(html)), Some(automatic));
         let unrendered = Mark { digest: None, ..mark() };
         assert_eq!(Mark::read(&unrendered.line(html)), Some(unrendered));
     }
