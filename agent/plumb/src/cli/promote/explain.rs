@@ -66,8 +66,16 @@ mod tests {
             }]},
         });
         let mut environment: Environment = serde_json::from_value(environment).unwrap();
-        expect![""].assert_eq(&text(&environment));
+        expect![[r#"
+            prod is held: until Monday
+            222222222222 asked for in 111111111111: Waiting: hold: prod is held
+              wait  hold              prod is held
+              wait  upstream/staging  it soaks until 2026-11-26T08:00:00Z
+              pass  drift             no drift
+        "#]].assert_eq(&text(&environment));
         environment.status = None;
-        expect![""].assert_eq(&text(&environment));
+        expect![[r#"
+            no request for prod is open
+        "#]].assert_eq(&text(&environment));
     }
 }
