@@ -93,7 +93,7 @@ impl ForgeStage {
     }
 
     /// Pushes a branch with the files as they are written by `write`, and opens a pull request for it.
-    pub fn open(&self, branch: &str, write: impl FnOnce(&Self) -> Result<()>) -> Result<Pull> {
+    pub async fn open(&self, branch: &str, write: impl FnOnce(&Self) -> Result<()>) -> Result<Pull> {
         let worktree = &self.stage.worktree;
         worktree.pull()?;
         worktree.git(&["checkout", "-q", "-B", branch])?;
@@ -102,7 +102,11 @@ impl ForgeStage {
         worktree.git(&["push", "-q", "--force", "origin", branch])?;
         worktree.git(&["checkout", "-q", "main"])?;
         let body = json!({"head": branch, "base": "main", "title": branch, "body": ""});
-        Ok(Pull(self.gitea.call(&self.ada, "POST", &self.gitea.path("platform", "pulls"), &body)?))
+        let path = self.gitea.path("platform", "pulls");
+        // Gitea knows no pull requests of a repository until it has noted the first push to it.
+        let opened =
+            self.stage.wait("the pull request to be opened", async || self.gitea.call(&self.ada, "POST", &path, &body));
+        Ok(Pull(opened.await?))
     }
 
     /// The open pull requests.

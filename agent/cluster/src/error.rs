@@ -79,7 +79,8 @@ impl Error {
             | Self::Conflict { .. }
             | Self::NotLeading => Class::Config,
             Self::Refused { code, .. } | Self::Request { code: Some(code), .. } => match code {
-                408 | 409 | 410 | 429 | 500.. => Class::Transient,
+                // An API server that has just started refuses what it allows once it has read its roles.
+                403 | 408 | 409 | 410 | 429 | 500.. => Class::Transient,
                 _ => Class::Config,
             },
             Self::Request { code: None, .. } => Class::Transient,

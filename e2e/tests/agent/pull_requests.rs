@@ -289,7 +289,7 @@ async fn a_label_asks_when_the_forge_lost_the_trailers() -> Result<()> {
     forge.push("one", "base")?;
     forge.stage.has_value("a-dev", "one").await?;
 
-    let pull = forge.open("raise", |forge| forge.write("two"))?;
+    let pull = forge.open("raise", |forge| forge.write("two")).await?;
     let labels = forge.gitea.path("platform", "labels");
     let label = forge.gitea.call(&forge.ada, "POST", &labels, &json!({"name": "promote/prod", "color": "#1d76db"}))?;
     let path = forge.gitea.path("platform", &format!("issues/{}/labels", pull.number()));
@@ -338,7 +338,7 @@ async fn a_pull_request_shows_what_it_would_change() -> Result<()> {
             .await
     };
 
-    let pull = forge.open("raise", |forge| forge.write("two"))?;
+    let pull = forge.open("raise", |forge| forge.write("two")).await?;
     let text = comment(pull.number(), &["### dev\n", "### prod (pinned)", "-  value: one", "+  value: two"]).await?;
     ensure!(text.contains("prod stays at"), "{text}");
     state(pull.head(), "success").await?;
@@ -356,7 +356,7 @@ async fn a_pull_request_shows_what_it_would_change() -> Result<()> {
     ensure!(forge.stage.value("a-dev").await?.as_deref() == Some("one"), "a preview changed the cluster");
 
     // Nothing that is rendered.
-    let quiet = forge.open("notes", |forge| forge.stage.worktree.write("NOTES", "x\n"))?;
+    let quiet = forge.open("notes", |forge| forge.stage.worktree.write("NOTES", "x\n")).await?;
     comment(quiet.number(), &["all environments render as they do now"]).await?;
     state(quiet.head(), "success").await?;
     forge.end().await

@@ -185,12 +185,17 @@ fn conclude(gates: &[Gate]) -> Verdict {
     if let Some(gate) = gates.iter().find(|gate| gate.verdict == GateVerdict::Fail) {
         return Verdict::Refused { why: gate.why.clone() };
     }
-    let closed = gates.iter().find_map(|gate| match gate.verdict {
-        GateVerdict::Wait { until } => Some((gate, until)),
-        GateVerdict::Pass | GateVerdict::Fail => None,
-    });
+    let closed = gates.iter().find(|gate| matches!(gate.verdict, GateVerdict::Wait { .. }));
     match closed {
-        Some((gate, until)) => Verdict::Wait { gate: gate.name.clone(), why: gate.why.clone(), until },
+        Some(gate) => {
+            // Any gate may say something else by then, and what it says is shown.
+            let until = gates.iter().filter_map(|gate| match gate.verdict {
+                GateVerdict::Wait { until } => until,
+                GateVerdict::Pass | GateVerdict::Fail => None,
+            });
+            let until = until.min();
+            Verdict::Wait { gate: gate.name.clone(), why: gate.why.clone(), until }
+        }
         None => Verdict::Promote,
     }
 }

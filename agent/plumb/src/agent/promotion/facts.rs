@@ -231,7 +231,9 @@ impl Facts<'_> {
             .iter()
             .any(|condition| condition.type_ == condition_type::DRIFTED && condition.status == "True");
         let degraded = status.conditions.iter().find(|condition| {
-            condition.type_ == condition_type::HEALTHY && condition.reason == Reason::Degraded.as_str()
+            let failed = [Reason::TimedOut, Reason::HealthCheckFailed, Reason::Degraded];
+            condition.type_ == condition_type::HEALTHY
+                && failed.iter().any(|reason| condition.reason == reason.as_str())
         });
         let degraded = degraded.map(|condition| condition.last_transition_time.0);
         Ok(promotion::Environment {

@@ -18,6 +18,9 @@ use crate::agent::{Context, board::Key};
 /// How many that have ended are kept for each environment.
 const KEPT: usize = 20;
 
+/// Names the labelled commit on a Promotion that is the record of a request from git.
+const REQUEST_ANNOTATION: &str = "plumb.dev/promotion-request";
+
 /// Runs until it is cancelled. Nobody waits for it.
 pub(crate) async fn keep(cx: Context, memory: Arc<Memory>, namespace: String, stop: CancellationToken) {
     let mut decisions = memory.decisions();
@@ -37,7 +40,7 @@ async fn write(cx: &Context, namespace: &str, decisions: &Decisions) -> Result<(
     let mut resources: BTreeMap<String, Arc<PromotionRequest>> = BTreeMap::new();
     let all = cx.requests.all();
     for resource in all.iter().filter(|(key, _)| key.namespace == namespace).map(|(_, resource)| resource) {
-        if let Some(request) = resource.status.as_ref().and_then(|status| status.request.clone()) {
+        if let Some(request) = request_of(resource) {
             resources.insert(format!("{} {request}", resource.spec.environment), resource.clone());
         }
     }
@@ -89,8 +92,15 @@ fn resource(environment: &Environment, decision: &Decision, request: &str) -> Pr
     resource.metadata.owner_references = environment
         .controller_owner_ref(&())
         .map(|owner| vec![OwnerReference { controller: Some(false), block_owner_deletion: None, ..owner }]);
-    resource.status = Some(PromotionStatus { request: Some(request.to_owned()), ..PromotionStatus::default() });
+    // The API server takes no status at creation, and without its request the record would itself look like one.
+    resource.annotations_mut().insert(REQUEST_ANNOTATION.to_owned(), request.to_owned());
     resource
+}
+
+/// The labelled commit that a Promotion stands for, once there is one.
+pub(super) fn request_of(resource: &PromotionRequest) -> Option<String> {
+    let status = resource.status.as_ref().and_then(|status| status.request.clone());
+    status.or_else(|| resource.annotations().get(REQUEST_ANNOTATION).cloned())
 }
 
 fn status(before: &PromotionStatus, decision: &Decision, request: &str, generation: Option<i64>) -> PromotionStatus {

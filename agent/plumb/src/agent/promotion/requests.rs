@@ -16,7 +16,7 @@ use plumb_git::{CommitId, Error as GitError, Signature};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Memory, Trust};
+use super::{Memory, Trust, records::request_of};
 use crate::agent::{Context, board::Key};
 
 /// The tags that ask for promotions: the name of the environment follows, and then anything.
@@ -72,7 +72,8 @@ pub(super) async fn put_on_branch(
             let owner = Key::of(&***known);
             owner.namespace == key.namespace && owner.name == *environment
         };
-        let open = resource.status.as_ref().is_none_or(|status| status.request.is_none() && status.ended_at.is_none());
+        let ended = resource.status.as_ref().is_some_and(|status| status.ended_at.is_some());
+        let open = request_of(&resource).is_none() && !ended;
         if open && promoted.iter().any(|known| here(&known)) {
             asked.push(Asked {
                 environment: environment.clone(),

@@ -72,10 +72,12 @@ mod tests {
               wait  hold              prod is held
               wait  upstream/staging  it soaks until 2026-11-26T08:00:00Z
               pass  drift             no drift
-        "#]].assert_eq(&text(&environment));
+        "#]]
+        .assert_eq(&text(&environment));
         environment.status = None;
         expect![[r#"
             no request for prod is open
-        "#]].assert_eq(&text(&environment));
+        "#]]
+        .assert_eq(&text(&environment));
     }
 }
