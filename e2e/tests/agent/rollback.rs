@@ -87,20 +87,6 @@ async fn a_rollback_restores_the_former_tree_and_holds_it() -> Result<()> {
             Ok(())
         })
         .await?;
-    stage
-        .wait("the ledger to tell of it, and to agree", async || {
-            stage.worktree.git(&["fetch", "-q", "origin", "+refs/notes/plumb/*:refs/notes/plumb/*"])?;
-            let note = |revision: &str| stage.worktree.git(&["notes", "--ref", "plumb/staging", "show", revision]);
-            ensure!(note(&second)?.contains(" rolled-back "), "{}", note(&second)?);
-            ensure!(note(&first)?.contains(" held "), "{}", note(&first)?);
-            Ok(())
-        })
-        .await?;
-    stage.worktree.pull()?;
-    let verified = plumb(&stage, &["verify", "--strict"])?;
-    ensure!(verified.contains("0 problems, 0 notices"), "{verified}");
-    let history = plumb(&stage, &["history", "staging"])?;
-    ensure!(history.contains("rolled back after"), "{history}");
     stage.end().await
 }
 
