@@ -2,6 +2,7 @@
 
 mod agent;
 mod cli;
+mod history;
 mod http;
 mod logging;
 

@@ -129,13 +129,7 @@ impl History for Records {
     type Error = GitError;
 
     fn resolve(&self, revision: &str) -> Result<Resolved, GitError> {
-        match self.git.resolve(revision) {
-            Ok(id) if !id.as_str().starts_with(revision) => Ok(Resolved::Unknown),
-            Ok(id) => Ok(Resolved::Commit(id.to_string())),
-            Err(GitError::Ambiguous { .. }) => Ok(Resolved::Ambiguous),
-            Err(GitError::UnknownRevision { .. }) => Ok(Resolved::Unknown),
-            Err(error) => Err(error),
-        }
+        crate::history::resolve(&self.git, revision)
     }
 
     fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, GitError> {

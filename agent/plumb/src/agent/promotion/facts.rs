@@ -42,14 +42,7 @@ impl History for Facts<'_> {
     type Error = GitError;
 
     fn resolve(&self, revision: &str) -> Result<Resolved, GitError> {
-        match self.git.resolve(revision) {
-            // A branch or a tag may be named like the beginning of a commit id, and is none.
-            Ok(id) if !id.as_str().starts_with(revision) => Ok(Resolved::Unknown),
-            Ok(id) => Ok(Resolved::Commit(id.to_string())),
-            Err(GitError::Ambiguous { .. }) => Ok(Resolved::Ambiguous),
-            Err(GitError::UnknownRevision { .. }) => Ok(Resolved::Unknown),
-            Err(error) => Err(error),
-        }
+        crate::history::resolve(self.git, revision)
     }
 
     fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, GitError> {
