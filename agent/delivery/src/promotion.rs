@@ -224,7 +224,10 @@ pub enum Action {
         hold: String,
     },
     /// Its hold ends.
-    Release,
+    Release {
+        /// The full id of the revision that a rollback left behind, if one wrote the pin: what it brought back is still not rolled back.
+        rollback_of: Option<String>,
+    },
 }
 
 /// What to do about a request.
@@ -318,9 +321,9 @@ impl Decision {
             revision: self.promoted()?.to_owned(),
             rolled_back_from: match &self.action {
                 Action::Rollback { from, .. } => Some(from.clone()),
-                Action::Promote | Action::Release => None,
+                Action::Promote | Action::Release { .. } => None,
             },
-            released: self.action == Action::Release,
+            released: matches!(self.action, Action::Release { .. }),
             request: self.request.clone(),
             gates: self.gates.iter().map(|gate| (gate.name.clone(), gate.verdict.to_string())).collect(),
         })
@@ -335,7 +338,8 @@ impl Decision {
             ..Pin::new(self.promoted()?.to_owned())
         };
         Some(match &self.action {
-            Action::Promote | Action::Release => pin,
+            Action::Promote => pin,
+            Action::Release { rollback_of } => Pin { rollback_of: rollback_of.clone(), ..pin },
             Action::Rollback { from, hold } => {
                 Pin { rollback_of: Some(from.clone()), hold: Some(Hold { reason: hold.clone() }), ..pin }
             }

@@ -5,6 +5,7 @@
 
 mod ledgers;
 mod promotions;
+mod story;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ledger::Entry;
 use crate::pin::Pin;
-use crate::promotion::History;
+use crate::promotion::{History, Signed};
 
 /// How far the clocks of agents and people may be apart before it counts against them.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -51,19 +52,21 @@ pub struct PinChange {
 pub struct Ledger {
     /// Its lines, each with the revision whose note it stands in.
     pub lines: Vec<(String, Entry)>,
-    /// Commits of the notes that took lines away, or that do not follow the one before.
-    pub rewrites: Vec<Rewrite>,
+    /// The commits of the notes that wrote them, the oldest first.
+    pub commits: Vec<NoteCommit>,
 }
 
-/// A commit of notes that does more than to add lines.
+/// A commit of notes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rewrite {
-    /// The full id of the commit of the notes.
-    pub commit: String,
-    /// The revision whose note lost lines.
-    pub revision: String,
-    /// How many lines are gone.
-    pub lost: usize,
+pub struct NoteCommit {
+    /// Its full id.
+    pub id: String,
+    /// When it was made, by the committer's clock.
+    pub time: Timestamp,
+    /// The lines of the ledger that it added, each with the revision in whose note it stands.
+    pub added: Vec<(String, Entry)>,
+    /// How many lines it took away, by the revision whose note lost them.
+    pub lost: BTreeMap<String, usize>,
 }
 
 /// All that a verification depends on, besides the [`History`].
@@ -75,6 +78,8 @@ pub struct Input<'a> {
     pub complete: bool,
     /// The ledgers, by environment.
     pub ledgers: &'a BTreeMap<String, Ledger>,
+    /// Whether promotion commits and commits of notes must be signed with a key that [`History::signed`] trusts.
+    pub signed: bool,
 }
 
 /// How much a finding weighs.
@@ -181,6 +186,22 @@ impl<H> Checker<'_, H> {
 
     fn notice(&mut self, environment: &str, commit: &str, kind: &'static str, message: String) {
         self.find(Severity::Notice, environment, commit, kind, message);
+    }
+}
+
+impl<H: History> Checker<'_, H> {
+    /// Whoever has no key of the agents can't make it look as if one of them had done something.
+    fn signature(&mut self, environment: &str, commit: &str) -> Result<(), H::Error> {
+        if !self.input.signed {
+            return Ok(());
+        }
+        let why = match self.history.signed(commit)? {
+            Signed::By(_) => return Ok(()),
+            Signed::Not => "it is not signed".to_owned(),
+            Signed::Untrusted(why) => format!("its signature proves nothing: {why}"),
+        };
+        self.problem(environment, commit, "unsigned", why);
+        Ok(())
     }
 }
 

@@ -32,7 +32,7 @@ pub use credentials::Credentials;
 pub use error::{Class, Error};
 pub use fetch::Fetched;
 pub use id::CommitId;
-pub use notes::{Merge, NoteLines, NoteRewrite};
+pub use notes::{Merge, NoteCommit, NoteLines};
 pub use push::FileChange;
 pub use repository::{Limits, Repository};
 pub use signing::SigningKey;

@@ -1,5 +1,7 @@
 //! Notes on commits, in the layout of git-notes(1): a tree whose paths are the ids of the commits, cut after any two digits.
 
+mod written;
+
 use std::collections::BTreeMap;
 
 use git2::build::TreeUpdateBuilder;
@@ -9,6 +11,7 @@ use crate::push::{Move, push_all};
 use crate::repository::Repository;
 use crate::signing::{SigningKey, write_commit};
 use crate::{CommitId, Error, Signature};
+pub use written::NoteCommit;
 
 /// How often a push is tried that somebody else was faster than.
 const ATTEMPTS: usize = 5;
@@ -28,17 +31,6 @@ pub struct NoteLines {
     pub revision: CommitId,
     /// Lines, each with the line break at its end.
     pub lines: Vec<String>,
-}
-
-/// A commit of notes that took lines away.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoteRewrite {
-    /// The commit of the notes.
-    pub commit: CommitId,
-    /// The commit whose note lost lines.
-    pub revision: CommitId,
-    /// How many lines are gone.
-    pub lost: usize,
 }
 
 /// The note with these lines added; `None` when there is nothing to add.
@@ -93,28 +85,6 @@ impl Repository {
                 append(notes.entry(id).or_default(), &text);
             }
             Ok(notes.into_iter().collect())
-        })
-    }
-
-    /// The commits of a reference, the newest first and along first parents, that took lines away from notes.
-    ///
-    /// # Errors
-    /// When the repository can't be read.
-    pub fn note_rewrites(&self, reference: &str) -> Result<Vec<NoteRewrite>, Error> {
-        self.inner.with(|handle| {
-            let mut rewrites = Vec::new();
-            let mut next = head(handle, reference)?;
-            for _ in 0..MOST_NOTES {
-                let Some(commit) = next else { break };
-                let parent = commit.parent(0).ok();
-                if let Some(parent) = &parent {
-                    for (revision, lost) in lost_lines(handle, &parent.tree()?, &commit.tree()?)? {
-                        rewrites.push(NoteRewrite { commit: commit.id().into(), revision, lost });
-                    }
-                }
-                next = parent;
-            }
-            Ok(rewrites)
         })
     }
 
@@ -239,27 +209,6 @@ fn places(handle: &git2::Repository, root: &Tree<'_>) -> Result<Vec<(CommitId, O
         }
     }
     Ok(found)
-}
-
-/// How many lines the notes on commits lost between two trees. A note that only moved within the tree lost none.
-fn lost_lines(handle: &git2::Repository, from: &Tree<'_>, to: &Tree<'_>) -> Result<BTreeMap<CommitId, usize>, Error> {
-    let diff = handle.diff_tree_to_tree(Some(from), Some(to), None)?;
-    let mut lines: BTreeMap<CommitId, [Vec<u8>; 2]> = BTreeMap::new();
-    for delta in diff.deltas() {
-        for (side, file) in [delta.old_file(), delta.new_file()].into_iter().enumerate() {
-            let path = file.path_bytes().map(String::from_utf8_lossy).unwrap_or_default().replace('/', "");
-            if let Ok(id) = CommitId::parse(&path)
-                && !file.id().is_zero()
-            {
-                append(&mut lines.entry(id).or_default()[side], &blob_text(handle, file.id())?);
-            }
-        }
-    }
-    let count = |[before, after]: &[Vec<u8>; 2]| {
-        let after: std::collections::BTreeSet<&[u8]> = after.split(|byte| *byte == b'\n').collect();
-        before.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !after.contains(line)).count()
-    };
-    Ok(lines.iter().map(|(id, sides)| (id.clone(), count(sides))).filter(|(_, lost)| *lost > 0).collect())
 }
 
 fn blob_text(handle: &git2::Repository, id: Oid) -> Result<Vec<u8>, Error> {
@@ -415,15 +364,19 @@ mod tests {
         assert_eq!(git(&remote, &["notes", "--ref=plumb/dev", "show", first.as_str()]), "applied\nhealthy\ndegraded");
         assert_eq!(git(&remote, &["rev-list", "--count", "--min-parents=1", NOTES]), "2");
 
-        assert_eq!(one.note_rewrites(NOTES).unwrap(), []);
+        let written = one.note_commits(NOTES).unwrap();
+        let added: Vec<_> = written.iter().map(|commit| commit.added[&first].clone()).collect();
+        assert_eq!(added, [[b"degraded".to_vec()], [b"healthy".to_vec()], [b"applied".to_vec()]]);
+        assert!(written.iter().all(|commit| commit.lost.is_empty()));
         // Somebody changes a line.
         other.fetch_with("main", &["refs/notes/plumb/"]).unwrap();
         remote.git(&["fetch", "-q", "origin", &format!("{NOTES}:{NOTES}")]);
         remote.git(&["notes", "--ref=plumb/dev", "add", "-f", "-m", "applied", "-m", "forged", first.as_str()]);
         remote.git(&["push", "-q", "origin", NOTES]);
         other.fetch_with("main", &["refs/notes/plumb/"]).unwrap();
-        let rewrites = other.note_rewrites(NOTES).unwrap();
-        assert_eq!((rewrites.len(), rewrites[0].lost, &rewrites[0].revision), (1, 2, &first));
+        let written = other.note_commits(NOTES).unwrap();
+        assert_eq!((written.len(), written[0].lost[&first]), (4, 2));
+        assert_eq!(written[0].added[&first], [b"forged"]);
 
         // Somebody throws the notes away: what comes after begins anew, and nothing fails.
         git(&remote, &["update-ref", "-d", NOTES]);

@@ -142,6 +142,19 @@ async fn notes_and_promotions_are_signed_with_the_key_of_the_repository() -> Res
         stage.worktree.git(&["-c", &signers, "verify-commit", reference])?;
     }
     ensure!(stage.worktree.git(&["log", "-1", "--format=%s"])?.starts_with("promote staging"), "no promotion commit");
+    noted(&stage, "dev", &request, &[" applied ", " healthy "]).await?;
+    let signers = keys.path().join("signers").display().to_string();
+    let verified = plumb(&stage, &["verify", "--strict", "--signers", &signers])?;
+    ensure!(verified.contains("0 problems, 0 notices"), "{verified}");
+
+    // Forged so well that only the missing signature tells.
+    let time = k8s_openapi::jiff::Timestamp::now();
+    let forged = format!("{time:.3} degraded objects=1 degraded=1 agent={}", env!("CARGO_PKG_VERSION"));
+    stage.worktree.git(&["notes", "--ref", "plumb/staging", "append", "-m", &forged, &request])?;
+    let verified = plumb(&stage, &["verify", "--strict"])?;
+    ensure!(verified.contains("0 problems, 0 notices"), "{verified}");
+    let error = plumb(&stage, &["verify", "--signers", &signers]).err().map(|error| error.to_string());
+    ensure!(error.as_ref().is_some_and(|error| error.contains("staging: unsigned")), "{error:?}");
     stage.end().await
 }
 
@@ -203,6 +216,13 @@ async fn two_agents_on_two_clusters_promote_through_the_repository_alone() -> Re
     let verified = plumb(&stage, &["verify"])?;
     ensure!(verified.contains("by-hand") && verified.contains("0 problems, 1 notices"), "{verified}");
     ensure!(plumb(&stage, &["verify", "--strict"]).is_err(), "what was done by hand counts when it shall");
+
+    // Forged: a line on a revision that did run there, of a time when it can't have.
+    stage.worktree.git(&["notes", "--ref", "plumb/staging", "append", "-m", "2026-01-01T00:00:00Z applied", &first])?;
+    let error = plumb(&stage, &["verify"]).err().map(|error| error.to_string()).unwrap_or_default();
+    for word in ["staging: out-of-order", "staging: forged", "staging: foreign"] {
+        ensure!(error.contains(word), "{word} is not in {error}");
+    }
     far.end().await?;
     stage.end().await
 }

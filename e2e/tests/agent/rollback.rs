@@ -76,17 +76,46 @@ async fn a_rollback_restores_the_former_tree_and_holds_it() -> Result<()> {
     let restored = objects(&stage, "staging", false).await?;
     ensure!(restored == former && restored != changed, "not what it was:\n{restored}\n{former}");
 
-    // It is held, and everybody sees why.
+    // It is held, everybody sees why, and what is asked for waits.
     let status = stage.status("staging").await?;
     ensure!(status.hold.as_deref() == Some("until the cause is known"), "{:?}", status.hold);
-    plumb(&stage, &["release", "staging"])?;
-    stage.hook("platform", e2e::stage::HOOK_TOKEN).await?;
+    let third = stage
+        .push("three\n\nPromote-To: staging\n", &[("overlays/staging/a.yaml", Some(&config_map("a", "three")))])
+        .await?;
     stage
-        .wait("the hold to end", async || {
-            ensure!(stage.status("staging").await?.hold.is_none(), "it is held still");
+        .wait("the request to wait for the end of the hold", async || {
+            let promotions = stage.status("staging").await?.promotions;
+            ensure!(
+                promotions.iter().any(|it| it.request == third && it.message.contains("until the cause is known")),
+                "{promotions:?}"
+            );
             Ok(())
         })
         .await?;
+    plumb(&stage, &["release", "staging"])?;
+    stage.hook("platform", e2e::stage::HOOK_TOKEN).await?;
+    stage.ready_at("staging", &third).await?;
+    stage.has_value("a", "three").await?;
+    ensure!(stage.status("staging").await?.hold.is_none(), "it is held still");
+    stage
+        .wait("the ledger to tell of it, and to agree", async || {
+            stage.worktree.git(&["fetch", "-q", "origin", "+refs/notes/plumb/*:refs/notes/plumb/*"])?;
+            let note = |revision: &str| stage.worktree.git(&["notes", "--ref", "plumb/staging", "show", revision]);
+            let (first, second, third) = (note(&first)?, note(&second)?, note(&third)?);
+            ensure!(second.contains(" healthy ") && second.contains(" rolled-back "), "{second}");
+            ensure!(first.contains(" held "), "{first}");
+            ensure!(
+                third.contains(" healthy ") && [&first, &third].iter().any(|note| note.contains(" released ")),
+                "{third}"
+            );
+            Ok(())
+        })
+        .await?;
+    stage.worktree.pull()?;
+    let verified = plumb(&stage, &["verify", "--strict"])?;
+    ensure!(verified.contains("0 problems, 0 notices"), "{verified}");
+    let history = plumb(&stage, &["history", "staging"])?;
+    ensure!(history.contains("rolled back after"), "{history}");
     stage.end().await
 }
 

@@ -124,6 +124,34 @@ fn nobody_looked_for_a_while() {
 }
 
 #[test]
+fn what_a_run_became_between_two_looks() {
+    let pin = Pin { rollback_of: Some(id("c2")), hold: Some(Hold { reason: "x".into() }), ..Pin::new(id("c1")) };
+    let scene = Scene::new().apply("c1", "one").health(HealthStatus::Healthy).look().pass(10).apply("c2", "two").look();
+    let scene = scene.pass(1).health(HealthStatus::Healthy).change(|it| it.pin = Some(pin)).pass(1).apply("c1", "one");
+    scene.look().look().check(expect![[r#"
+        c1 2027-01-15T08:00:00.000Z applied digest=7692 path=overlays/prod objects=3
+        c1 2027-01-15T08:00:00.001Z healthy objects=3 healthy=3
+        c2 2027-01-15T08:00:10.000Z applied digest=3fc4 path=overlays/prod objects=3
+        c2 2027-01-15T08:00:12.000Z healthy since=2027-01-15T08:00:11Z
+        c2 2027-01-15T08:00:12.001Z rolled-back reason="to c100000000000000000000000000000000000000"
+        c1 2027-01-15T08:00:12.002Z applied digest=7692 path=overlays/prod objects=3
+        c1 2027-01-15T08:00:12.003Z held reason=x
+    "#]]);
+}
+
+#[test]
+fn a_hold_is_told_of_what_it_holds() {
+    let held = Pin { hold: Some(Hold { reason: "x".into() }), ..Pin::new(id("c2")) };
+    let scene = Scene::new().apply("c1", "one").look().change(|it| it.pin = Some(held)).look().pass(1);
+    scene.apply("c2", "two").look().pass(1).change(|it| it.pin = None).look().check(expect![[r#"
+        c1 2027-01-15T08:00:00.000Z applied digest=7692 path=overlays/prod objects=3
+        c2 2027-01-15T08:00:01.000Z applied digest=3fc4 path=overlays/prod objects=3
+        c2 2027-01-15T08:00:01.001Z held reason=x
+        c2 2027-01-15T08:00:02.000Z released
+    "#]]);
+}
+
+#[test]
 fn a_break_of_health_that_nobody_saw_moves_the_time() {
     let scene = Scene::new().apply("c1", "one").health(HealthStatus::Healthy).look().pass(10);
     let scene = scene.health(HealthStatus::Progressing).pass(1).health(HealthStatus::Healthy).pass(1).look();

@@ -48,7 +48,11 @@ pub struct Observed {
 #[must_use]
 pub fn transitions(account: &Account, observed: &Observed, now: Timestamp) -> Vec<(String, Entry)> {
     let mut writer = Writer { account: account.clone(), observed, now, lines: Vec::new() };
-    for (place, ran) in unwritten(account, observed).into_iter().rev() {
+    let unwritten = unwritten(account, observed);
+    if !unwritten.is_empty() {
+        writer.ended();
+    }
+    for (place, ran) in unwritten.into_iter().rev() {
         writer.applied(ran, place == 0);
         // What was healthy when another revision took its place is told now, for nobody looked at it before.
         if place > 0 && ran.healthy.is_some() {
@@ -116,6 +120,17 @@ impl Writer<'_> {
         });
     }
 
+    /// How the last run fared until another revision took its place.
+    fn ended(&mut self) {
+        let Some(run) = self.account.runs.last() else { return };
+        let same = |ran: &&Ran| ran.revision == run.revision && ran.applied.as_second() == run.applied.as_second();
+        let second = |time: Option<Timestamp>| time.map(Timestamp::as_second);
+        let ran = self.observed.history.iter().find(same);
+        if let Some(ran) = ran.filter(|ran| ran.healthy.is_some() && second(ran.healthy) != second(run.healthy)) {
+            self.healthy(ran);
+        }
+    }
+
     fn healthy(&mut self, ran: &Ran) {
         self.write(&ran.revision, Event::Healthy, |entry| entry.since = ran.healthy);
     }
@@ -149,7 +164,12 @@ impl Writer<'_> {
 
     fn hold(&mut self) {
         let Some(revision) = self.account.runs.last().map(|run| run.revision.clone()) else { return };
-        let hold = self.observed.pin.as_ref().and_then(|pin| pin.hold.as_ref()).map(|hold| short(&hold.reason));
+        let pin = self.observed.pin.as_ref();
+        // What a pin says is told of the revision that it names, once that runs.
+        if pin.is_some_and(|pin| pin.revision != revision) {
+            return;
+        }
+        let hold = pin.and_then(|pin| pin.hold.as_ref()).map(|hold| short(&hold.reason));
         if self.account.held == hold {
             return;
         }

@@ -301,7 +301,7 @@ pub(super) fn decision(request: &PromotionRequest, verdict: Verdict) -> Decision
             RequestKind::Rollback { hold } => {
                 Action::Rollback { from: String::new(), hold: hold.clone().unwrap_or_default() }
             }
-            RequestKind::Release => Action::Release,
+            RequestKind::Release => Action::Release { rollback_of: None },
         },
         revision: None,
         from: Vec::new(),

@@ -83,8 +83,8 @@ pub(super) fn release(target: &Target<'_>, request: &PromotionRequest, input: &I
         return decision(request, Verdict::AlreadyThere);
     };
     let Answers { gates, verdict } = gates::ask_back(target.environment, input);
-    let revision = Some(pin.revision.clone());
-    Decision { revision, from: pin.from.clone(), gates, ..decision(request, verdict) }
+    let (revision, action) = (Some(pin.revision.clone()), Action::Release { rollback_of: pin.rollback_of.clone() });
+    Decision { revision, from: pin.from.clone(), gates, action, ..decision(request, verdict) }
 }
 
 fn back(

@@ -167,6 +167,7 @@ impl Scene {
                 id: id(&format!("{name}{number}")),
                 message: trailers::message(&decision.result().unwrap()),
                 pins: BTreeSet::from([decision.environment.clone()]),
+                answers: decision.request.iter().map(|it| (decision.environment.clone(), it.clone())).collect(),
                 ..Commit::default()
             });
         }
@@ -183,7 +184,7 @@ impl Scene {
             let what = match &decision.action {
                 Action::Promote => String::new(),
                 Action::Rollback { from, hold } => format!(" back from {} ({hold})", from.trim_end_matches('0')),
-                Action::Release => " released".to_owned(),
+                Action::Release { .. } => " released".to_owned(),
             };
             let _ = write!(text, "{}{what} to {revision}, asked by {request}: ", decision.environment);
             let _ = match &decision.verdict {
@@ -543,6 +544,9 @@ fn how_far_back_to_read() {
     assert_eq!(window(&scene), ["b", "a", "c3", "c2"], "back to the request of the last results");
     let scene = scene.by_hand("c5", "prod", "c1").by_hand("c6", "staging", "c1").commit("c7", "Promote-To: prod");
     assert_eq!(window(&scene), ["c7", "c6", "c5"], "a pin moved by hand settles its environment");
+    let scene = promoted_twice().change("prod", |it| it.promotion = None).commit("c4", "Rollback-Of: staging");
+    let scene = scene.apply("c").commit("c5", "Promote-To: staging").commit("c6", "Release-Hold: staging").apply("d");
+    assert_eq!(window(&scene), ["d", "c6", "c5", "c", "c4"], "what was asked for during a hold is not lost with it");
 }
 
 #[test]
@@ -617,6 +621,8 @@ fn the_way_back() {
         staging to ?, asked by c1: done by a
     "#]])
         .apply("d");
+    let pin = scene.environments[1].pin.clone().unwrap();
+    assert_eq!((pin.hold, pin.rollback_of), (None, Some(id("c2"))), "what came back stays what came back");
     scene.check(expect![[r#"
         staging released to ?, asked by c6: done by d
         staging to c5, asked by c5: promote

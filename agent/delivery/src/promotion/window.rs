@@ -42,12 +42,13 @@ impl Window {
                 self.open.remove(name);
             }
         }
-        for (name, request) in &commit.answers {
+        // The end of a hold settles nothing else, though its pin names who asked for it.
+        let released = result.as_ref().filter(|result| result.released).map(|result| result.to.clone());
+        for (name, request) in commit.answers.iter().filter(|(name, _)| released.as_ref() != Some(*name)) {
             if let Some(seen @ None) = self.open.get_mut(name) {
                 *seen = Some(request.clone());
             }
         }
-        // The end of a hold settles nothing else.
         if let Some(result) = result.filter(|result| !result.released)
             && let Some(seen @ None) = self.open.get_mut(&result.to)
         {

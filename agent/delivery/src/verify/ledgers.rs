@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::Checker;
+use super::{Checker, NoteCommit, SKEW};
 use crate::ledger::{Account, Event};
 use crate::promotion::{History, short};
 
@@ -15,12 +15,9 @@ impl<H: History> Checker<'_, H> {
         let head = input.commits.last().map(|commit| commit.id.as_str()).unwrap_or_default();
         for (environment, ledger) in input.ledgers {
             self.report.lines += ledger.lines.len();
-            for rewrite in &ledger.rewrites {
-                let message =
-                    format!("{} lines of the note on {} were taken away", rewrite.lost, short(&rewrite.revision));
-                self.problem(environment, &rewrite.commit, "rewritten", message);
-            }
+            self.written(environment, &ledger.commits)?;
             self.order(environment, &ledger.lines);
+            self.story(environment, &ledger.lines);
             let pinned = self.pinned(environment);
             let ran: BTreeMap<&str, Timestamp> = ledger
                 .lines
@@ -53,6 +50,32 @@ impl<H: History> Checker<'_, H> {
                     format!("the pin names it, and by its ledger {environment} still runs {}", short(&last.revision));
                 self.notice(environment, &pin, "behind", message);
             }
+        }
+        Ok(())
+    }
+
+    /// Commits of notes add lines, each later than all before and none from the future.
+    fn written(&mut self, environment: &str, commits: &[NoteCommit]) -> Result<(), H::Error> {
+        let mut last: Option<Timestamp> = None;
+        for commit in commits {
+            self.signature(environment, &commit.id)?;
+            for (revision, lost) in &commit.lost {
+                let message = format!("{lost} lines of the note on {} were taken away", short(revision));
+                self.problem(environment, &commit.id, "rewritten", message);
+            }
+            let latest = commit.time.saturating_add(SKEW).unwrap_or(commit.time);
+            for (revision, entry) in &commit.added {
+                let line = format!("`{} {}` of the note on {}", entry.time, entry.event.as_str(), short(revision));
+                if let Some(last) = last.filter(|last| entry.time <= *last) {
+                    let message = format!("the line {line} was written after one of {last}");
+                    self.problem(environment, &commit.id, "out-of-order", message);
+                }
+                if entry.time > latest {
+                    let message = format!("the line {line} was written before its time, at {}", commit.time);
+                    self.problem(environment, &commit.id, "out-of-order", message);
+                }
+            }
+            last = commit.added.iter().map(|(_, entry)| entry.time).chain(last).max();
         }
         Ok(())
     }

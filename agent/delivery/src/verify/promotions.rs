@@ -27,6 +27,7 @@ impl<H: History> Checker<'_, H> {
         };
         self.report.promotions += 1;
         let to = result.to.as_str();
+        self.signature(to, &commit.id)?;
         match commit.pins.as_slice() {
             [] => self.problem(to, &commit.id, "forged", "it says that it promotes, and moves no pin".into()),
             [pin] => match &pin.after {
@@ -124,6 +125,9 @@ impl<H: History> Checker<'_, H> {
             (None, Some(before)) if result.released => {
                 if before.revision != result.revision {
                     self.problem(to, id, "forged", "it says that it ends a hold, and moves the pin".into());
+                }
+                if after.hold.is_some() {
+                    self.problem(to, id, "forged", "it says that it ends a hold, and the pin has one still".into());
                 }
                 return Ok(());
             }

@@ -25,6 +25,8 @@ struct Scene {
     pins: BTreeMap<String, Pin>,
     ledgers: BTreeMap<String, Ledger>,
     incomplete: bool,
+    /// The commits that a trusted key signed; all others are none when signatures count.
+    signed: Option<Vec<String>>,
 }
 
 impl History for Scene {
@@ -37,6 +39,11 @@ impl History for Scene {
     fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, Infallible> {
         let place = |wanted: &str| self.commits.iter().position(|commit| commit.id == wanted);
         Ok(place(ancestor).zip(place(descendant)).is_some_and(|(older, newer)| older <= newer))
+    }
+
+    fn signed(&self, commit: &str) -> Result<Signed, Infallible> {
+        let signed = self.signed.iter().flatten().any(|signed| signed == commit);
+        Ok(if signed { Signed::By(vec!["plumb".into()]) } else { Signed::Not })
     }
 }
 
@@ -96,8 +103,31 @@ impl Scene {
             let mut entry = Entry::new(now + SignedDuration::from_millis(count), *event);
             entry.path = Some(format!("overlays/{environment}"));
             entry.digest = Some(Digest::of(revision.as_bytes()));
+            entry.agent = Some("0.1.0".into());
             lines.push((id(revision), entry));
         }
+        self.written(environment, 1 + events.len())
+    }
+
+    /// A commit of notes that wrote the last lines of a ledger, right when they say.
+    fn written(mut self, environment: &str, lines: usize) -> Self {
+        let ledger = self.ledgers.get_mut(environment).unwrap();
+        let added = ledger.lines[ledger.lines.len() - lines..].to_vec();
+        let (id, time) = (id(&format!("e{}", ledger.commits.len())), added.last().unwrap().1.time);
+        ledger.commits.push(NoteCommit { id, time, added, lost: BTreeMap::new() });
+        self
+    }
+
+    /// Adds a line to the note of staging on a revision, as somebody does by hand.
+    fn forges(mut self, revision: &str, event: Event, time: Timestamp, change: impl FnOnce(&mut Entry)) -> Self {
+        let now = at(self.now());
+        let mut entry = Entry { agent: Some("0.1.0".into()), ..Entry::new(time, event) };
+        change(&mut entry);
+        let ledger = self.ledgers.get_mut("staging").unwrap();
+        ledger.lines.push((id(revision), entry.clone()));
+        ledger.lines.sort_by_key(|(_, entry)| entry.time);
+        let added = vec![(id(revision), entry)];
+        ledger.commits.push(NoteCommit { id: id("ef"), time: now, added, lost: BTreeMap::new() });
         self
     }
 
@@ -108,7 +138,8 @@ impl Scene {
 
     #[allow(clippy::needless_pass_by_value, reason = "as `expect!` is written")]
     fn check(self, expected: Expect) {
-        let input = Input { commits: &self.commits, complete: !self.incomplete, ledgers: &self.ledgers };
+        let (complete, signed) = (!self.incomplete, self.signed.is_some());
+        let input = Input { commits: &self.commits, complete, ledgers: &self.ledgers, signed };
         let Ok(report) = verify(&input, &self);
         let mut text = String::new();
         for finding in &report.findings {
@@ -289,8 +320,10 @@ fn ledgers_that_lie() {
     honest().runs("dev", "f1", &[Event::Healthy]).check(expect![[r#"
         Problem: f10000000000 dev: not-on-branch: its note says that it ran, and it is not on the branch: the note is forged, or the branch was rewritten
     "#]]);
-    let rewrite = Rewrite { commit: id("e1"), revision: id("c2"), lost: 2 };
-    honest().change(|scene| scene.ledgers.get_mut("dev").unwrap().rewrites.push(rewrite)).check(expect![[r#"
+    let lost = |scene: &mut Scene| {
+        scene.ledgers.get_mut("dev").unwrap().commits[1].lost = BTreeMap::from([(id("c2"), 2)]);
+    };
+    honest().change(lost).check(expect![[r#"
         Problem: e10000000000 dev: rewritten: 2 lines of the note on c20000000000 were taken away
     "#]]);
     let twice = honest().change(|scene| {
@@ -300,6 +333,46 @@ fn ledgers_that_lie() {
     });
     twice.check(expect![[r#"
         Problem: c20000000000 dev: two-writers: two lines of the ledger have the time 2027-01-15T08:30:00Z: more than one agent writes it
+        Problem: c20000000000 dev: forged: the line `2027-01-15T08:30:00Z applied` tells of a time before the revision was made, at 2027-01-15T09:00:00Z
+    "#]]);
+}
+
+#[test]
+fn lines_that_somebody_forged() {
+    // By hand, on a revision that did run there, at a time when it had not been made.
+    honest().forges("c2", Event::Applied, at(-10_000), |entry| entry.agent = None).check(expect![[r#"
+        Problem: ef0000000000 staging: out-of-order: the line `2027-01-15T05:13:20Z applied` of the note on c20000000000 was written after one of 2027-01-15T10:30:00.001Z
+        Problem: c20000000000 staging: foreign: the line `2027-01-15T05:13:20Z applied` names no version of Plumb, which each line has that Plumb wrote
+        Problem: c20000000000 staging: forged: the line `2027-01-15T05:13:20Z applied` tells of a time before the revision was made, at 2027-01-15T09:00:00Z
+    "#]]);
+    // Of a time between two lines that are there.
+    let between = at(3 * 3_600 - 1_800) + SignedDuration::from_micros(500);
+    honest().forges("c2", Event::Degraded, between, |_| {}).check(expect![[r#"
+        Problem: ef0000000000 staging: out-of-order: the line `2027-01-15T10:30:00.0005Z degraded` of the note on c20000000000 was written after one of 2027-01-15T10:30:00.001Z
+    "#]]);
+    // Of the future, and of a revision that did not run at that time.
+    honest().forges("c2", Event::Progressing, at(1_000_000), |_| {}).check(expect![[r#"
+        Problem: ef0000000000 staging: out-of-order: the line `2027-01-26T21:46:40Z progressing` of the note on c20000000000 was written before its time, at 2027-01-15T11:00:00Z
+    "#]]);
+    honest().forges("c1", Event::Healthy, at(3 * 3_600), |_| {}).check(expect![[r#"
+        Problem: c10000000000 staging: out-of-place: the line `2027-01-15T11:00:00Z healthy` is told of it, and by its ledger staging ran c20000000000 then
+        Notice: c20000000000 staging: behind: the pin names it, and by its ledger staging still runs c10000000000
+    "#]]);
+    // What was said already.
+    honest()
+        .forges("c2", Event::Degraded, at(3 * 3_600), |_| {})
+        .forges("c2", Event::Degraded, at(3 * 3_600 + 1), |_| {})
+        .check(expect![[r#"
+            Notice: c20000000000 staging: repeated: the line `2027-01-15T11:00:01Z degraded` says what was said already: two agents wrote it, or it is forged
+        "#]]);
+    // With the right words at the right time it is as good as true, unless it has to be signed.
+    let well = || honest().forges("c2", Event::Degraded, at(3 * 3_600), |_| {});
+    well().check(expect![""]);
+    let signed = ["c3", "e0", "e1"].map(id).to_vec();
+    honest().change(|scene| scene.signed = Some(signed.clone())).check(expect![""]);
+    well().change(|scene| scene.signed = Some(signed[1..].to_vec())).check(expect![[r#"
+        Problem: c30000000000 staging: unsigned: it is not signed
+        Problem: ef0000000000 staging: unsigned: it is not signed
     "#]]);
 }
 

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use plumb_delivery::{
     ledger::{self, REFERENCES},
     pin,
-    promotion::{History, Resolved},
-    verify::{Commit, Ledger, PinChange, Rewrite},
+    promotion::{History, Resolved, Signed},
+    verify::{Commit, Ledger, NoteCommit, PinChange},
 };
-use plumb_git::{CommitId, Error as GitError, Repository, Tree};
+use plumb_git::{AllowedSigners, Error as GitError, Repository, Tree};
 
 use super::checkout::Checkout;
+use crate::history;
 
 /// How far back the branch is read.
 const LONGEST_HISTORY: usize = 100_000;
@@ -42,6 +43,8 @@ pub(super) struct Records {
     pub(super) complete: bool,
     /// By environment.
     pub(super) ledgers: BTreeMap<String, Ledger>,
+    /// Whose signatures are trusted.
+    pub(super) signers: Option<AllowedSigners>,
 }
 
 impl Source {
@@ -63,7 +66,7 @@ impl Source {
         let mut commits = history.iter().map(|commit| read(&git, commit)).collect::<Result<Vec<_>, _>>()?;
         commits.reverse();
         let ledgers = ledgers(&git)?;
-        Ok(Records { git, commits, complete, ledgers })
+        Ok(Records { git, commits, complete, ledgers, signers: None })
     }
 }
 
@@ -115,30 +118,37 @@ fn ledgers(git: &Repository) -> Result<BTreeMap<String, Ledger>, GitError> {
         });
         let mut lines: Vec<_> = lines.collect();
         lines.sort_by_key(|(_, entry)| entry.time);
-        let rewrites = git.note_rewrites(&reference)?.into_iter().map(|rewrite| Rewrite {
-            commit: rewrite.commit.to_string(),
-            revision: rewrite.revision.to_string(),
-            lost: rewrite.lost,
-        });
-        ledgers.insert(name.to_owned(), Ledger { lines, rewrites: rewrites.collect() });
+        let commits = git.note_commits(&reference)?.iter().rev().map(written).collect();
+        ledgers.insert(name.to_owned(), Ledger { lines, commits });
     }
     Ok(ledgers)
+}
+
+fn written(commit: &plumb_git::NoteCommit) -> NoteCommit {
+    let lines = commit.added.iter().flat_map(|(revision, lines)| {
+        let entries = ledger::parse(&lines.join(&b'\n')).entries;
+        entries.into_iter().map(move |entry| (revision.to_string(), entry))
+    });
+    NoteCommit {
+        id: commit.id.to_string(),
+        time: Timestamp::from_second(commit.time).unwrap_or_default(),
+        added: lines.collect(),
+        lost: commit.lost.iter().map(|(revision, lost)| (revision.to_string(), *lost)).collect(),
+    }
 }
 
 impl History for Records {
     type Error = GitError;
 
     fn resolve(&self, revision: &str) -> Result<Resolved, GitError> {
-        crate::history::resolve(&self.git, revision)
+        history::resolve(&self.git, revision)
     }
 
     fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, GitError> {
-        let (Ok(ancestor), Ok(descendant)) = (CommitId::parse(ancestor), CommitId::parse(descendant)) else {
-            return Ok(false);
-        };
-        match self.git.is_ancestor(&ancestor, &descendant) {
-            Err(GitError::UnknownRevision { .. }) => Ok(false),
-            answer => answer,
-        }
+        history::is_ancestor(&self.git, ancestor, descendant)
+    }
+
+    fn signed(&self, commit: &str) -> Result<Signed, GitError> {
+        self.signers.as_ref().map_or(Ok(Signed::Not), |signers| history::signed(&self.git, commit, signers))
     }
 }

@@ -1,8 +1,10 @@
 //! `plumb verify`: whether a repository tells the truth about its promotions.
 
-use std::{fmt::Write as _, process::ExitCode};
+use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
 
+use anyhow::Context as _;
 use plumb_delivery::verify::{Finding, Input, Report, Severity, verify};
+use plumb_git::AllowedSigners;
 use serde::Serialize;
 
 use super::{output, records::Source};
@@ -16,6 +18,10 @@ pub(crate) struct Options {
     /// Count what a person did by hand, and what can't be proven, as a problem as well
     #[arg(long)]
     strict: bool,
+    /// File in the form of `allowed_signers` of ssh-keygen(1), with the public keys of the agents: what promotion commits and ledgers say must be
+    /// signed by one of them
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    signers: Option<PathBuf>,
     /// Form of the output
     #[arg(short, long, value_enum, default_value = "text")]
     output: Format,
@@ -25,10 +31,13 @@ const HELP: &str = "\
 Examples:
   plumb verify                   # this clone, as it is
   plumb verify --fetch --strict  # what the server has now; nothing may be done by hand
+  plumb verify --signers agents  # nobody but the agents may have written it
 
 It reads the branch along first parents, and the ledgers in refs/notes/plumb/*. No cluster is needed, and without --fetch no network. A problem is what can't
 be true: a promotion commit that moves another pin than it says, that nobody asked for, that passed a closed gate, or that the ledgers contradict; a ledger
-that lost lines or tells of a revision that no pin named. A notice is what somebody did by hand, or what the ledgers are too young to prove.
+that lost lines, tells of a revision that no pin named, or tells a story that can't have happened. A notice is what somebody did by hand, or what the ledgers
+are too young to prove. A line that somebody forged well, with the right words and times, is found with --signers alone, when spec.signingKey of the
+Repository is set.
 
 The JSON is one object: promotions, lines: how many were checked; findings[]: {severity: problem or notice, kind, environment, commit, message}.
 
@@ -44,13 +53,22 @@ pub(super) enum Format {
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let records = options.source.read()?;
+    let mut records = options.source.read()?;
+    if let Some(file) = &options.signers {
+        let text = std::fs::read_to_string(file).with_context(|| format!("{} could not be read", file.display()))?;
+        records.signers = Some(AllowedSigners::parse(&text).with_context(|| file.display().to_string())?);
+    }
     if records.ledgers.is_empty() {
         output::note(
             "there is no ledger here; fetch it with --fetch, or: git fetch origin 'refs/notes/plumb/*:refs/notes/plumb/*'",
         );
     }
-    let input = Input { commits: &records.commits, complete: records.complete, ledgers: &records.ledgers };
+    let input = Input {
+        commits: &records.commits,
+        complete: records.complete,
+        ledgers: &records.ledgers,
+        signed: records.signers.is_some(),
+    };
     let report = verify(&input, &records)?;
     output::print(&match options.output {
         Format::Text => text(&report),

@@ -57,7 +57,7 @@ pub(super) async fn promote(
             "RolledBack",
             format!("commit {commit} goes back from {from} to {}, {asked}, and holds it there: {hold}", pin.revision),
         ),
-        Action::Release => ("Released", format!("commit {commit} ends the hold, {asked}")),
+        Action::Release { .. } => ("Released", format!("commit {commit} ends the hold, {asked}")),
     };
     let notice = Notice { warning: reason == "RolledBack", reason, action: "Promote", message };
     if let Err(error) = cx.recorder.publish(&about, &notice).await {

@@ -17,7 +17,10 @@ use plumb_git::{AllowedSigners, CommitId, Error as GitError};
 use plumb_kustomize::{Entry, Fs as _};
 
 use super::{Memory, memory::Log, render};
-use crate::agent::{Context, board::Key};
+use crate::{
+    agent::{Context, board::Key},
+    history,
+};
 
 /// How far back the branch is read at most. Older requests must be made again.
 const LONGEST_HISTORY: usize = 10_000;
@@ -42,28 +45,18 @@ impl History for Facts<'_> {
     type Error = GitError;
 
     fn resolve(&self, revision: &str) -> Result<Resolved, GitError> {
-        crate::history::resolve(self.git, revision)
+        history::resolve(self.git, revision)
     }
 
     fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, GitError> {
-        let (Ok(ancestor), Ok(descendant)) = (CommitId::parse(ancestor), CommitId::parse(descendant)) else {
-            return Ok(false);
-        };
-        if self.git.commit(&ancestor).is_err() || self.git.commit(&descendant).is_err() {
-            return Ok(false);
-        }
-        self.git.is_ancestor(&ancestor, &descendant)
+        history::is_ancestor(self.git, ancestor, descendant)
     }
 
     fn signed(&self, commit: &str) -> Result<Signed, GitError> {
         let Some(signers) = self.signers else {
             return Ok(Signed::Untrusted("the Repository has no spec.verify, so no key is trusted".into()));
         };
-        Ok(match self.git.signed(&CommitId::parse(commit)?, signers)? {
-            plumb_git::Signed::By(names) => Signed::By(names),
-            plumb_git::Signed::Not => Signed::Not,
-            plumb_git::Signed::Untrusted(why) => Signed::Untrusted(why),
-        })
+        history::signed(self.git, commit, signers)
     }
 }
 
