@@ -226,11 +226,16 @@ impl Stage {
 
     /// Waits until an environment is not ready for this reason, and gives the message.
     pub async fn not_ready(&self, environment: &str, reason: &str) -> Result<String> {
+        self.not_ready_saying(environment, reason, "").await
+    }
+
+    /// Waits until an environment is not ready for a reason and says so with this text, and returns all that it says.
+    pub async fn not_ready_saying(&self, environment: &str, reason: &str, text: &str) -> Result<String> {
         self.wait(&format!("{environment} not to be ready: {reason}"), async || {
             let status = self.status(environment).await?;
             let Some(ready) = condition(&status.conditions, "Ready") else { bail!("no condition Ready") };
             ensure!(
-                ready.status == "False" && ready.reason == reason,
+                ready.status == "False" && ready.reason == reason && ready.message.contains(text),
                 "{} {}: {}",
                 ready.status,
                 ready.reason,

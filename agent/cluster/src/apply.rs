@@ -1,6 +1,9 @@
 //! Writing objects: server-side apply and delete.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use backon::{ExponentialBuilder, Retryable as _};
 use kube::{
@@ -32,6 +35,17 @@ pub enum Applied {
     Done(Box<Observation>),
     /// It was to be created only, and is there already.
     Present,
+}
+
+/// How a deletion ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// The object, as it was at this resource version, is gone, or goes as soon as its finalizers let it.
+    At(u64),
+    /// It was gone already.
+    Gone,
+    /// Another environment has it now, so it stays.
+    Elsewhere,
 }
 
 impl Cluster {
@@ -155,41 +169,53 @@ impl Cluster {
 
     /// Deletes this very object, if it is still there and still `owner`'s; its dependents are collected in the background.
     ///
-    /// The object is looked at first, for another environment may have taken it over, which the watch of this one does not show.
+    /// As long as it is as it was last seen, one request does it. Otherwise it is looked at first, for another environment may have taken it over.
     ///
     /// # Errors
     /// What the API server said. That it is gone already, another one took its name, or another environment took it over, is no error.
-    pub async fn delete(&self, doomed: &Doomed, owner: &Owner) -> Result<(), Error> {
+    pub async fn delete(&self, doomed: &Doomed, owner: &Owner) -> Result<Deletion, Error> {
         let Some(kind) = self.kind(&doomed.id.group_kind(), None) else {
             if self.is_unavailable(&doomed.id.group) {
                 let message = "the API behind its group does not answer now, so it can't be deleted".to_owned();
                 return Err(Error::Request { what: doomed.id.to_string(), code: Some(503), message });
             }
             // Without its kind the object can't exist any more.
-            return Ok(());
+            return Ok(Deletion::Gone);
         };
         let api: Api<DynamicObject> = self.api_of(&kind, doomed.id.namespace.as_deref());
+        let first = AtomicBool::new(true);
         let attempt = || async {
-            let Some(metadata) =
-                bounded(&doomed.id, api.get_metadata_opt(&doomed.id.name)).await?.map(|found| found.metadata)
-            else {
-                return Ok(());
-            };
-            if metadata.uid.as_ref() != Some(&doomed.uid) || owner_of(&metadata).as_ref() != Some(owner) {
-                return Ok(());
+            let mut resource_version = Some(doomed.resource_version.to_string());
+            if !first.swap(false, Ordering::Relaxed) {
+                let found = bounded(&doomed.id, api.get_metadata_opt(&doomed.id.name)).await?;
+                let found = found.map(|found| found.metadata);
+                let Some(metadata) = found.filter(|metadata| metadata.uid.as_ref() == Some(&doomed.uid)) else {
+                    return Ok(Deletion::Gone);
+                };
+                if owner_of(&metadata).as_ref() != Some(owner) {
+                    return Ok(Deletion::Elsewhere);
+                }
+                resource_version = metadata.resource_version;
             }
+            let version = resource_version.as_deref().and_then(|version| version.parse().ok());
+            let preconditions = Preconditions { uid: Some(doomed.uid.clone()), resource_version };
             let parameters = DeleteParams {
                 propagation_policy: Some(PropagationPolicy::Background),
-                preconditions: Some(Preconditions { uid: metadata.uid, resource_version: metadata.resource_version }),
+                preconditions: Some(preconditions),
                 ..DeleteParams::default()
             };
             match bounded(&doomed.id, api.delete(&doomed.id.name, &parameters)).await {
-                Ok(_) => Ok(()),
-                Err(error) if error.code() == Some(404) => Ok(()),
-                // 409 says that it changed meanwhile: it is looked at again.
+                Ok(_) => Ok(Deletion::At(version.unwrap_or(doomed.resource_version))),
+                Err(error) if error.code() == Some(404) => Ok(Deletion::Gone),
                 Err(error) => Err(error),
             }
         };
+        match attempt().await {
+            // It changed since it was seen, which is no reason to wait.
+            Err(error) if error.code() == Some(409) => {}
+            Err(error) if error.class() == Class::Transient => {}
+            ended => return ended,
+        }
         attempt.retry(backoff()).when(|error| error.class() == Class::Transient).await
     }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::header::USER_AGENT;
 use kube::{Client, Config};
 
-use crate::{Error, Watches, fence::Fence, kinds::Kinds, kubeconfig};
+use crate::{Error, Watches, fence::Fence, guarded, kinds::Kinds, kubeconfig};
 
 /// From this minor version on, lists are streamed by default (KEP-3157).
 const STREAMING_LISTS: u32 = 34;
@@ -64,6 +64,7 @@ impl Cluster {
         // The client's own attempts have no end that could be set, and go on for minutes; ours are told apart by what is at stake. `retry_after` does what the
         // API server asks for.
         config.default_retry = false;
+        let writer = guarded::client(&config, &fence).map_err(|error| Error::Config(error.to_string()))?;
         let client = Client::try_from(config).map_err(|error| Error::Config(error.to_string()))?;
         let version = client
             .apiserver_version()
@@ -72,7 +73,7 @@ impl Cluster {
         let minor: u32 = version.minor.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
         let watches = Watches::new(client.clone(), minor >= STREAMING_LISTS);
         let unfenced = client;
-        let client = fence.before(&unfenced);
+        let client = fence.before(&unfenced, &writer);
         Ok(Self { kinds: Arc::new(Kinds::new(client.clone())), client, unfenced, fence, watches })
     }
 

@@ -100,12 +100,12 @@ impl Fence {
         }
     }
 
-    /// The same client, whose writes pass the fence.
-    pub(crate) fn before(&self, client: &Client) -> Client {
-        let (fence, inner) = (self.clone(), client.clone());
+    /// A client whose writes pass the fence, and then the connections of `guarded`, which the fence guards as well.
+    pub(crate) fn before(&self, client: &Client, guarded: &Client) -> Client {
+        let (fence, inner, guarded) = (self.clone(), client.clone(), guarded.clone());
         let (writes, reports) = (Arc::new(Semaphore::new(WRITES)), Arc::new(Semaphore::new(REPORTS)));
         let service = tower::service_fn(move |request: Request<Body>| {
-            let (fence, inner) = (fence.clone(), inner.clone());
+            let (fence, inner, guarded) = (fence.clone(), inner.clone(), guarded.clone());
             let path = request.uri().path();
             let limit = if path.ends_with("/status") || path.ends_with("/events") { &reports } else { &writes };
             let limit = limit.clone();
@@ -116,7 +116,7 @@ impl Fence {
                 let write = async {
                     // Nobody closes it.
                     let _turn = limit.acquire().await;
-                    retry_after::send(&inner, request).await
+                    retry_after::send(&guarded, request).await
                 };
                 fence.guard(write).await
             }

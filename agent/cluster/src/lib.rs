@@ -7,6 +7,7 @@ mod connect;
 mod error;
 mod events;
 mod fence;
+mod guarded;
 mod inventory;
 mod kinds;
 mod kubeconfig;
@@ -17,7 +18,7 @@ mod resources;
 mod retry_after;
 mod watch;
 
-pub use apply::Applied;
+pub use apply::{Applied, Deletion};
 pub use connect::Cluster;
 pub use error::{Class, Error};
 pub use events::{Notice, Recorder};

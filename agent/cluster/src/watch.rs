@@ -7,11 +7,10 @@ use std::{
     collections::{HashMap, HashSet},
     hash::{Hash as _, Hasher as _},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{Stream, StreamExt as _, stream::BoxStream};
-use jiff::Timestamp;
 use kube::{
     Api, Client,
     api::{DynamicObject, ListParams},
@@ -194,7 +193,7 @@ impl KindWatch {
     fn dispatch(&mut self, event: Event<Item>) {
         match event {
             Event::Init => {
-                let at = Timestamp::now();
+                let at = Instant::now();
                 // What changed hands meanwhile is not in the list of the one who had it, which says the same.
                 self.owners.clear();
                 self.names.clear();
@@ -254,7 +253,7 @@ impl KindWatch {
                 let _ = events.send(event());
             }
         };
-        let at = Timestamp::now();
+        let at = Instant::now();
         let parameters = match joined {
             [one] => ListParams::default().labels(&format!("{ENVIRONMENT_LABEL}={}", one.name)),
             _ => ListParams::default().labels(ENVIRONMENT_LABEL),

@@ -157,7 +157,7 @@ impl HookStep {
             }
             Some(live) => {
                 if !live.terminating {
-                    self.delete.push(Doomed { id: id.clone(), uid: live.uid.clone() });
+                    self.delete.push(Doomed::of(id, live));
                 }
                 self.wait(id, Timestamp::MAX);
             }

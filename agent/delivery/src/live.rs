@@ -1,6 +1,6 @@
 //! What is known of a live object, in a few bytes.
 
-use jiff::Timestamp;
+use std::time::Instant;
 
 use crate::{
     ConflictPolicy, Desired, Digest, Drift, DriftPolicy, DriftedField, FieldPath, FieldRules, ObjectId, ownership,
@@ -53,8 +53,8 @@ pub struct Live {
     pub policy: DriftPolicy,
     /// Fields that others took and may keep: they are left out of what is applied.
     pub yielded: Vec<FieldPath>,
-    /// When the API server last answered a request of ours on it.
-    pub answered: Option<Timestamp>,
+    /// When the API server last answered a request of ours on it, by a clock that nobody sets.
+    pub answered: Option<Instant>,
 }
 
 /// Takes in an observation: what to keep, and the drift that it shows.
@@ -67,7 +67,7 @@ pub fn observe(
     desired: Option<&Desired>,
     rules: &FieldRules,
 ) -> Option<(Live, Option<Drift>)> {
-    if previous.is_some_and(|previous| previous.resource_version > observation.resource_version) {
+    if previous.is_some_and(|previous| is_older(observation, previous)) {
         return None;
     }
     // What others may change as they like does not drift.
@@ -205,12 +205,28 @@ pub fn gone(
     rules: &FieldRules,
 ) -> Option<(Live, Option<Drift>)> {
     let previous = previous?;
-    if previous.uid != observation.uid || previous.resource_version > observation.resource_version {
+    if previous.uid != observation.uid
+        || previous.resource_version > observation.resource_version
+        || previous.drifted && previous.deleted
+    {
         return None;
     }
-    let desired = desired.filter(|desired| !desired.rules.ignore);
+    // What we deleted ourselves may be wanted again by now, and is no drift either way.
+    let desired = desired.filter(|desired| !desired.rules.ignore && !previous.deleted);
     let drift = desired.map(|desired| Drift::deleted(&desired.id, rules));
     Some((deleted(previous, drift.as_ref()), drift))
+}
+
+/// Whether an observation says nothing new: a later one is known, or our deletion of this very state.
+fn is_older(observation: &Observation, known: &Live) -> bool {
+    let deleted = known.deleted && known.uid == observation.uid;
+    known.resource_version > observation.resource_version
+        || deleted && known.resource_version == observation.resource_version
+}
+
+/// Takes in that we deleted an object at a resource version: until a watch says so as well it counts as gone, and what is applied in its place as another.
+pub(crate) fn pruned(live: &Live, resource_version: u64) -> Live {
+    Live { resource_version: live.resource_version.max(resource_version), applied: None, ..deleted(live, None) }
 }
 
 /// What is remembered of an object that was applied and is gone, when no more is known of it.
@@ -252,7 +268,7 @@ pub fn applied(
     observation: &Observation,
     desired: &Desired,
     rules: &FieldRules,
-    now: Timestamp,
+    now: Instant,
 ) -> Live {
     let mut yielded = previous.map(|previous| previous.yielded.clone()).unwrap_or_default();
     if !observation.yielded.is_empty() {
@@ -336,8 +352,7 @@ mod tests {
     #[test]
     fn a_status_update_changes_nothing() {
         let desired = desired(2);
-        let live =
-            applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
+        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Instant::now());
         let status = entry("kube-controller-manager", "Update", json!({"f:status": {}}));
         let (live, drift) =
             observe(Some(&live), &seen(2, &desired, vec![ours(), status]), Some(&desired), &FieldRules::default())
@@ -348,8 +363,7 @@ mod tests {
     #[test]
     fn a_field_taken_by_another_is_a_drift_with_its_writer() {
         let desired = desired(2);
-        let live =
-            applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
+        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Instant::now());
         let entries =
             vec![entry("plumb", "Apply", json!({})), entry("kubectl", "Update", json!({"f:spec": {"f:replicas": {}}}))];
         let (live, drift) =
@@ -365,8 +379,7 @@ mod tests {
     #[test]
     fn a_drift_that_was_told_is_not_told_again_with_every_status_update() {
         let desired = desired(2);
-        let live =
-            applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
+        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Instant::now());
         let entries = vec![entry("plumb", "Apply", json!({}))];
         let (live, drift) =
             observe(Some(&live), &seen(2, &desired, entries.clone()), Some(&desired), &FieldRules::default()).unwrap();
@@ -386,8 +399,7 @@ mod tests {
     #[test]
     fn an_older_event_is_passed_over() {
         let desired = desired(2);
-        let live =
-            applied(None, &seen(5, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
+        let live = applied(None, &seen(5, &desired, vec![ours()]), &desired, &FieldRules::default(), Instant::now());
         assert_eq!(observe(Some(&live), &seen(4, &desired, vec![]), Some(&desired), &FieldRules::default()), None);
         assert_eq!(gone(Some(&live), &seen(4, &desired, vec![]), Some(&desired), &FieldRules::default()), None);
     }
@@ -395,8 +407,7 @@ mod tests {
     #[test]
     fn a_deleted_object_is_a_drift_unless_nobody_wants_it() {
         let desired = desired(2);
-        let live =
-            applied(None, &seen(5, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
+        let live = applied(None, &seen(5, &desired, vec![ours()]), &desired, &FieldRules::default(), Instant::now());
         let (_, drift) = gone(Some(&live), &seen(6, &desired, vec![]), Some(&desired), &FieldRules::default()).unwrap();
         assert_eq!(drift.unwrap().names(), [crate::drift::DELETED]);
         assert_eq!(gone(Some(&live), &seen(6, &desired, vec![]), None, &FieldRules::default()).unwrap().1, None);
@@ -405,8 +416,7 @@ mod tests {
     #[test]
     fn a_field_that_an_autoscaler_took_is_yielded_and_no_drift() {
         let desired = desired(2);
-        let live =
-            applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Timestamp::UNIX_EPOCH);
+        let live = applied(None, &seen(1, &desired, vec![ours()]), &desired, &FieldRules::default(), Instant::now());
         let mut scaler = entry("kube-controller-manager", "Update", json!({"f:spec": {"f:replicas": {}}}));
         scaler.subresource = "scale".into();
         let entries = vec![entry("plumb", "Apply", json!({})), scaler];
@@ -416,14 +426,8 @@ mod tests {
         assert_eq!(live.yielded.iter().map(ToString::to_string).collect::<Vec<_>>(), [".spec.replicas"]);
         // It stays so over our own applies and after a restart.
         assert_eq!(
-            applied(
-                Some(&live),
-                &seen(3, &desired, entries.clone()),
-                &desired,
-                &FieldRules::default(),
-                Timestamp::UNIX_EPOCH
-            )
-            .yielded,
+            applied(Some(&live), &seen(3, &desired, entries.clone()), &desired, &FieldRules::default(), Instant::now())
+                .yielded,
             live.yielded
         );
         let (after, drift) = observe(None, &seen(3, &desired, entries), Some(&desired), &rules).unwrap();
@@ -462,7 +466,7 @@ mod tests {
             ..seen(version, &desired, entries)
         };
         let conceded = seen(1, vec![entry("plumb", "Apply", json!({})), scaler]);
-        let answered = applied(None, &conceded, &desired, &rules, Timestamp::UNIX_EPOCH);
+        let answered = applied(None, &conceded, &desired, &rules, Instant::now());
         assert_eq!(answered.yielded.iter().map(FieldPath::pointer).collect::<Vec<_>>(), ["/spec/replicas"]);
         // It stays so after a restart, until the environment changes its mind or the other manager is gone.
         let (live, drift) = observe(None, &conceded, Some(&desired), &rules).unwrap();

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Desired, DriftPolicy, GroupKind, Inventory, Live, Manifests, ObjectId, Owner, Wave, kept_when_removed};
+use crate::{
+    Desired, DriftPolicy, GroupKind, Inventory, Live, Manifests, ObjectId, Owner, Stage, Wave, kept_when_removed,
+};
 
 /// What the plan may do, from the Environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct Doomed {
     pub id: ObjectId,
     /// Its uid, a precondition of the deletion.
     pub uid: String,
+    /// The resource version at which it was last seen as ours.
+    pub resource_version: u64,
 }
 
 /// An object that left the overlay and stays in the cluster.
@@ -135,7 +139,7 @@ pub fn plan(manifests: &Manifests, known: &Known<'_>, policy: Policy) -> Result<
                 "objects of this kind are kept, for what is in them could not be brought back; the annotation plumb.dev/prune: enabled lets them go",
             ));
         } else if !live.terminating {
-            plan.prune.push(Doomed { id: id.clone(), uid: live.uid.clone() });
+            plan.prune.push(Doomed::of(id, live));
         }
     }
     if let Some(limit) = policy.prune_limit.filter(|limit| plan.prune.len() > *limit) {
@@ -143,11 +147,25 @@ pub fn plan(manifests: &Manifests, known: &Known<'_>, policy: Policy) -> Result<
         let named = format!("{}{}", named.join(", "), if plan.prune.len() > 5 { ", …" } else { "" });
         return Err(PlanError::TooMany { count: plan.prune.len(), limit, named });
     }
-    plan.prune.sort_by_key(|doomed| std::cmp::Reverse(crate::stage(&doomed.id.group_kind())));
+    plan.prune.sort_by_key(|doomed| std::cmp::Reverse(doomed.stage()));
     let kept = inventory.0.iter().filter(|id| unready.contains(*id) || !listed(id));
     plan.after.0 = manifests.objects.keys().chain(kept).cloned().collect();
     plan.before.0 = plan.after.0.union(&inventory.0).cloned().collect();
     Ok(plan)
+}
+
+impl Doomed {
+    /// An object as it was last seen.
+    #[must_use]
+    pub fn of(id: &ObjectId, live: &Live) -> Self {
+        Self { id: id.clone(), uid: live.uid.clone(), resource_version: live.resource_version }
+    }
+
+    /// Objects of one stage may go side by side.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        crate::stage(&self.id.group_kind())
+    }
 }
 
 impl Plan {

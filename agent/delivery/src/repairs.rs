@@ -1,27 +1,28 @@
 //! When a drifted object is put back, so that a fight with another controller does not go on at full speed.
 
-use std::collections::{BTreeMap, VecDeque};
-
-use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
 
 use crate::ObjectId;
 
 /// So many repairs of one object within [`WINDOW`] are made at once; what comes after is a fight.
 const AT_ONCE: usize = 8;
 /// The time in which repairs are counted.
-const WINDOW: SignedDuration = SignedDuration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// The first pause in a fight; each further repair doubles it.
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(2);
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause in a fight.
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// The drifts of the recent past.
+/// The drifts of the recent past, by a clock that nobody sets: a pause must not last an hour because the wall's clock was set back.
 #[derive(Clone, Debug, Default)]
-pub struct Repairs(BTreeMap<ObjectId, VecDeque<Timestamp>>);
+pub struct Repairs(BTreeMap<ObjectId, VecDeque<Instant>>);
 
 impl Repairs {
     /// Notes that an object drifted; `true` when that makes it a fight.
-    pub fn drifted(&mut self, id: &ObjectId, now: Timestamp) -> bool {
+    pub fn drifted(&mut self, id: &ObjectId, now: Instant) -> bool {
         self.0.retain(|_, times| times.back().is_some_and(|last| now.duration_since(*last) < LONGEST_PAUSE));
         let times = self.0.entry(id.clone()).or_default();
         let kept = if times.len() > AT_ONCE { LONGEST_PAUSE } else { WINDOW };
@@ -32,7 +33,7 @@ impl Repairs {
 
     /// Objects that are fought over, with the time at which the next repair is due.
     #[must_use]
-    pub fn held(&self, now: Timestamp) -> BTreeMap<ObjectId, Timestamp> {
+    pub fn held(&self, now: Instant) -> BTreeMap<ObjectId, Instant> {
         self.0
             .iter()
             .filter_map(|(id, times)| Some((id.clone(), next(times)?)))
@@ -42,21 +43,24 @@ impl Repairs {
 }
 
 /// When an object that drifted at these times may be repaired; `None` is at once.
-fn next(times: &VecDeque<Timestamp>) -> Option<Timestamp> {
+fn next(times: &VecDeque<Instant>) -> Option<Instant> {
     let beyond = u32::try_from(times.len().checked_sub(AT_ONCE + 1)?).unwrap_or(u32::MAX);
-    let pause = FIRST_PAUSE.checked_mul(1_i32.checked_shl(beyond.min(16)).unwrap_or(i32::MAX)).unwrap_or(LONGEST_PAUSE);
-    times.back()?.saturating_add(pause.min(LONGEST_PAUSE)).ok()
+    let pause = FIRST_PAUSE.saturating_mul(1 << beyond.min(16));
+    times.back()?.checked_add(pause.min(LONGEST_PAUSE))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
+    fn at(second: u64) -> Instant {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        *START + Duration::from_secs(second)
     }
 
-    fn drifts(times: impl IntoIterator<Item = i64>) -> (Repairs, ObjectId) {
+    fn drifts(times: impl IntoIterator<Item = u64>) -> (Repairs, ObjectId) {
         let id = ObjectId { group: String::new(), kind: "ConfigMap".into(), namespace: None, name: "a".into() };
         let mut repairs = Repairs::default();
         for time in times {

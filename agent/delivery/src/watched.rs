@@ -1,12 +1,15 @@
 //! What the watches of one environment have said so far.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    Desired, Drift, FieldRules, GroupKind, Inventory, Live, Manifests, ObjectId, Observation, Owner, conflict,
+    Desired, Doomed, Drift, FieldRules, GroupKind, Inventory, Live, Manifests, ObjectId, Observation, Owner, conflict,
     health::{self, Health, HealthChecks, HealthStatus},
     live,
     suspicion::Suspicion,
@@ -16,7 +19,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum WatchEvent {
     /// All objects of the kind follow, as they were at this time or later: what is not named before [`WatchEvent::Synced`] is gone.
-    Restarted(GroupKind, Timestamp),
+    Restarted(GroupKind, Instant),
     /// An object is there, or changed.
     Seen(Box<Seen>),
     /// An object is gone, or no longer carries the labels of its owner.
@@ -48,7 +51,7 @@ pub enum Watching {
     /// Asked for, and nothing was said yet.
     Asked,
     /// The list is coming in since the given time; these objects were named.
-    Listing(Timestamp, BTreeSet<ObjectId>),
+    Listing(Instant, BTreeSet<ObjectId>),
     /// All that exists is known.
     Synced,
     /// It can't be watched now, for this reason.
@@ -199,6 +202,8 @@ impl Watched {
             .filter(|(id, live)| missing(id, live))
             .map(|(id, live)| (id.clone(), live.clone()))
             .collect();
+        // What we deleted is known to be gone now, unless the list was begun before.
+        self.live.retain(|id, live| id.group_kind() != *kind || !live.deleted || live.drifted || named.contains(id));
         let mut drifts = Vec::new();
         for (id, live) in gone {
             let wanted = desired(&id).is_some_and(|desired| !desired.rules.ignore);
@@ -239,7 +244,7 @@ impl Watched {
     /// Whether the environment has not applied the object before.
     #[must_use]
     pub fn is_new(&self, id: &ObjectId) -> bool {
-        self.live.get(id).is_none_or(|live| live.ownership.is_none() && !live.deleted)
+        self.live.get(id).is_none_or(|live| live.ownership.is_none() && live.applied.is_none())
     }
 
     /// Objects that existed when the manifests were last applied, and that are gone since though no watch said so: nobody watched.
@@ -304,10 +309,26 @@ impl Watched {
         &self.elsewhere
     }
 
-    /// Takes in the answer to an apply of ours.
-    pub fn applied(&mut self, observation: &Observation, desired: &Desired, now: Timestamp) {
+    /// Takes in the answer to an apply of ours, unless a watch has said more since.
+    pub fn applied(&mut self, observation: &Observation, desired: &Desired, now: Instant) {
+        let newer = |live: &&mut Live| {
+            live.uid == observation.uid && live.resource_version > observation.resource_version && !live.deleted
+        };
+        if let Some(live) = self.live.get_mut(&desired.id).filter(newer) {
+            live.answered = Some(now);
+            return;
+        }
         let live = live::applied(self.live.get(&desired.id), observation, desired, &self.rules, now);
         self.live.insert(desired.id.clone(), live);
+    }
+
+    /// Takes in that we deleted an object at a resource version.
+    pub fn pruned(&mut self, doomed: &Doomed, resource_version: u64) {
+        let Some(live) = self.live.get_mut(&doomed.id).filter(|live| live.uid == doomed.uid && !live.deleted) else {
+            return;
+        };
+        *live = live::pruned(live, resource_version);
+        self.health.remove(&doomed.id);
     }
 
     /// Notes that an object that was to be created only is there already. It lacks our labels, so no watch will say more of it.
@@ -349,6 +370,8 @@ impl Watched {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::LazyLock, time::Duration};
+
     use serde_json::json;
 
     use super::*;
@@ -360,8 +383,11 @@ mod tests {
         GroupKind { group: String::new(), kind: KIND.into() }
     }
 
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn at(second: u64) -> Instant {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        *START + Duration::from_secs(second)
     }
 
     fn manifests() -> Manifests {
@@ -390,14 +416,14 @@ mod tests {
         }
     }
 
-    fn listed(watched: &mut Watched, manifests: &Manifests, names: bool, since: i64) -> Vec<Drift> {
+    fn listed(watched: &mut Watched, manifests: &Manifests, names: bool, since: u64) -> Vec<Drift> {
         let desired = manifests.objects.values().next().unwrap();
-        let mut drifts = watched.absorb(WatchEvent::Restarted(kind(), at(since)), Some(manifests), at(since));
+        let mut drifts = watched.absorb(WatchEvent::Restarted(kind(), at(since)), Some(manifests), NOW);
         if names {
             let seen = Seen { observation: observation(desired, 5), object: None };
-            drifts.extend(watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(manifests), at(since)));
+            drifts.extend(watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(manifests), NOW));
         }
-        drifts.extend(watched.absorb(WatchEvent::Synced(kind()), Some(manifests), at(since)));
+        drifts.extend(watched.absorb(WatchEvent::Synced(kind()), Some(manifests), NOW));
         drifts
     }
 
@@ -432,11 +458,48 @@ mod tests {
     }
 
     #[test]
+    fn what_was_pruned_and_is_wanted_again_before_its_watch_says_so_is_no_drift() {
+        let manifests = manifests();
+        let desired = manifests.objects.values().next().unwrap();
+        let doomed = Doomed { id: desired.id.clone(), uid: "u".into(), resource_version: 5 };
+        let seen = || WatchEvent::Seen(Box::new(Seen { observation: observation(desired, 7), object: None }));
+        let gone = || WatchEvent::Gone(Box::new(observation(desired, 9)));
+        // The watch may tell late what was before, that it is gone, or break and list anew.
+        for events in [
+            vec![seen(), gone()],
+            vec![WatchEvent::Restarted(kind(), at(3)), seen(), WatchEvent::Synced(kind()), gone()],
+            vec![WatchEvent::Restarted(kind(), at(3)), WatchEvent::Synced(kind())],
+        ] {
+            let mut watched = Watched::default();
+            listed(&mut watched, &manifests, true, 1);
+            watched.pruned(&doomed, 7);
+            let agrees = |watched: &Watched| watched.live().get(&desired.id).and_then(|live| live.agrees_with);
+            for event in events {
+                assert_eq!(watched.absorb(event, Some(&manifests), NOW), []);
+                assert_eq!(agrees(&watched), None);
+            }
+            assert!(watched.live().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_drift_that_is_seen_before_the_answer_to_the_apply_stays() {
+        let manifests = manifests();
+        let desired = manifests.objects.values().next().unwrap();
+        let mut watched = Watched::default();
+        let taken = Observation { entries: vec![], ..observation(desired, 9) };
+        let seen = Seen { observation: taken, object: None };
+        watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), NOW);
+        watched.applied(&observation(desired, 8), desired, at(1));
+        assert_eq!(watched.live()[&desired.id].agrees_with, None);
+    }
+
+    #[test]
     fn a_watch_that_breaks_after_its_list_loses_nothing() {
         let manifests = manifests();
         let mut watched = Watched::default();
         listed(&mut watched, &manifests, true, 1);
-        watched.absorb(WatchEvent::Failed(kind(), "connection reset".into()), Some(&manifests), at(2));
+        watched.absorb(WatchEvent::Failed(kind(), "connection reset".into()), Some(&manifests), NOW);
         assert_eq!(watched.watching(&kind()), Some(&Watching::Synced));
     }
 
@@ -445,7 +508,7 @@ mod tests {
         let manifests = manifests();
         let mut watched = Watched::default();
         listed(&mut watched, &manifests, true, 1);
-        watched.absorb(WatchEvent::Lost(kind()), Some(&manifests), at(2));
+        watched.absorb(WatchEvent::Lost(kind()), Some(&manifests), NOW);
         assert_eq!((watched.watching(&kind()), watched.live().len()), (None, 1));
     }
 
@@ -457,7 +520,7 @@ mod tests {
         let desired = manifests.objects.values().next().unwrap();
         let ending = Observation { terminating: true, ..observation(desired, 6) };
         let seen = Seen { observation: ending, object: None };
-        watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), at(2));
+        watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), NOW);
         listed(&mut watched, &manifests, false, 3);
         let live = &watched.live()[&desired.id];
         assert!(live.deleted && !live.terminating);
@@ -477,7 +540,7 @@ mod tests {
         });
         let mut watched = Watched::default();
         let seen = Seen { observation: observation(desired, 5), object: Some(healthy) };
-        watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), at(1));
+        watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), NOW);
         assert_eq!(watched.health(&desired.id).status, HealthStatus::Healthy);
         watched.applied(&observation(desired, 6), desired, at(2));
         assert_eq!(watched.health(&desired.id).status, HealthStatus::Progressing);

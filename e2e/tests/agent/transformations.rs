@@ -97,8 +97,7 @@ async fn variables_come_from_the_spec_and_from_what_it_names() -> Result<()> {
     let from = json!([{"kind": "ConfigMap", "name": "vars"}, {"kind": "Secret", "name": "secrets", "optional": true}]);
     let substitute = json!({"variables": {"replicas": "2"}, "from": from, "strict": true});
     stage.environment("dev", json!({"substitute": substitute})).await?;
-    let message = stage.not_ready("dev", "ReferenceInvalid").await?;
-    ensure!(message.contains(&format!("ConfigMap {}/vars", stage.ns())), "{message}");
+    stage.not_ready_saying("dev", "ReferenceInvalid", &format!("ConfigMap {}/vars", stage.ns())).await?;
 
     let vars = |greeting: &str| -> Result<ConfigMap> {
         let body = json!({

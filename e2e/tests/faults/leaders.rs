@@ -9,6 +9,7 @@ use e2e::{
     stage::Stage,
 };
 use k8s_openapi::api::coordination::v1::Lease;
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::check;
@@ -57,5 +58,45 @@ async fn a_leader_that_is_killed_is_followed_by_the_other() -> Result<()> {
     let names = check::names("map", OBJECTS / 2..OBJECTS);
     check::push(&stage, "dev", &names, "two").await?;
     check::settles(&stage, "dev", &names, "two").await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_sleeps_past_its_lease_writes_nothing_when_it_wakes() -> Result<()> {
+    let (mut stage, proxy, second) = two_agents().await?;
+    let mut observer = Observer::start(&stage).await?;
+    check::push(&stage, "dev", &check::names("map", 0..OBJECTS), "one").await?;
+    observer.until(OBJECTS / 3, |seen| seen.value.as_deref() == Some("one")).await?;
+    stage.agent.signal(Signal::SIGSTOP)?;
+    let first = std::mem::replace(&mut stage.agent, second);
+    leads(&stage, "second").await?;
+    // What the first was about to apply is no longer what git says.
+    let names = check::names("map", OBJECTS / 2..OBJECTS + 10);
+    check::push(&stage, "dev", &names, "two").await?;
+    check::settles(&stage, "dev", &names, "two").await?;
+
+    let written = proxy.writes();
+    first.signal(Signal::SIGCONT)?;
+    stage
+        .wait("the first agent to know that it does not lead", async || {
+            ensure!(first.log().contains("\"leading\":false"), "it does not");
+            Ok(())
+        })
+        .await?;
+    let names = check::names("map", 0..10);
+    check::push(&stage, "dev", &names, "three").await?;
+    check::settles(&stage, "dev", &names, "three").await?;
+    ensure!(
+        proxy.writes() == written,
+        "the first agent wrote {} times after its lease had run out",
+        proxy.writes() - written
+    );
+
+    // When the second goes, the first leads again.
+    stage.agent.crash().await?;
+    stage.agent = first;
+    leads(&stage, "one").await?;
+    check::push(&stage, "dev", &names, "four").await?;
+    check::settles(&stage, "dev", &names, "four").await?;
     stage.end().await
 }

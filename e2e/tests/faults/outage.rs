@@ -48,5 +48,10 @@ async fn the_api_server_dies_and_its_database_stops_amid_changes() -> Result<()>
         .await?;
     cluster.signal(Component::Etcd, Signal::SIGCONT)?;
     check::settles(&stage, "dev", &names, "stopped").await?;
+    ensure!(
+        stage.metric("plumb_drift_total", &[]).await? < 0.5,
+        "an outage was taken for a drift:\n{}",
+        stage.agent.log()
+    );
     stage.end().await
 }

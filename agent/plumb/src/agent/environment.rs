@@ -83,6 +83,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         remote: cluster::address(&environment).map(|address| cx.remotes.connect(&address)),
         cluster: cx.cluster.clone(),
         environment,
+        head,
         tracked: Tracked::Unknown,
         events_in,
         looked_in,
@@ -91,6 +92,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         inventory: None,
         repairs: Repairs::default(),
         recreating: BTreeSet::new(),
+        meanwhile: Meanwhile::Quiet,
         unwatched: looking::Unwatched::default(),
         seeks_kinds: false,
         outcome: Outcome::Pending,
@@ -109,7 +111,6 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
     let mut write_status: Option<Instant> = None;
     loop {
         let mut reconcile = false;
-        let deadline = worker.health_deadline();
         let look = worker.next_look();
         tokio::select! {
             () = stop.cancelled() => break,
@@ -121,8 +122,8 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 reconcile = environment.metadata.generation != worker.environment.metadata.generation
                     || requests(&environment) != requests(&worker.environment);
                 if repository_key(&environment) != repository_key(&worker.environment) {
-                    head = worker.cx.board.head(&repository_key(&environment));
-                    head.mark_changed();
+                    worker.head = worker.cx.board.head(&repository_key(&environment));
+                    worker.head.mark_changed();
                     // What the other repository was at says nothing of this one.
                     worker.tracked = Tracked::Unknown;
                     worker.pinned = None;
@@ -151,11 +152,11 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                     (worker.events_in, events) = mpsc::unbounded_channel();
                 }
             }
-            changed = head.changed() => {
+            changed = worker.head.changed() => {
                 if changed.is_err() {
                     break;
                 }
-                let tracked = head.borrow_and_update().clone();
+                let tracked = worker.head.borrow_and_update().clone();
                 // What is true at a head stays true there; only what failed may fare better now.
                 let same = tracked.revision().is_some() && tracked.revision() == worker.tracked.revision();
                 reconcile = !same || worker.outcome != Outcome::Applied;
@@ -179,10 +180,9 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
             () = cluster::changed(&mut worker.remote) => reconcile = true,
             () = sleep_until(retry) => reconcile = true,
             () = sleep_until(write_status) => {}
-            () = sleep_until(deadline) => {}
+            () = sleep_until(worker.deadline) => {}
         }
         if reconcile {
-            retry = None;
             let span =
                 tracing::info_span!("reconcile", environment = %worker.key, reconcile = %super::correlation_id());
             // What hangs must not hold up whoever waits for this worker's end. A restart finds out how far it came.
@@ -194,20 +194,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 () = worker.reconcile(&mut events).instrument(span) => {}
                 () = ended => break,
             }
-            if worker.outcome.may_go_away() {
-                let longest = Duration::from(worker.environment.spec.retry_interval);
-                retry = Some(Instant::now() + attempts.failed(FIRST_RETRY, longest));
-            } else {
-                attempts.succeeded();
-            }
-            if worker.seeks_kinds {
-                let due = Instant::now() + looking::SEEK_KINDS;
-                retry = Some(retry.map_or(due, |retry| retry.min(due)));
-            }
-            // What is fought over gets its next repair in time.
-            for due in [worker.next_repair(), worker.next_hook_deadline()].into_iter().flatten() {
-                retry = Some(retry.map_or(due, |retry| retry.min(due)));
-            }
+            retry = worker.next_attempt(&mut attempts);
         }
         while let Ok(found) = looked.try_recv() {
             if worker.looked(&found) {
@@ -230,6 +217,9 @@ struct Worker {
     /// The connection to it, when it is not the one that the agent runs in.
     remote: Option<Remote>,
     environment: Arc<Environment>,
+    /// What the repository says.
+    head: watch::Receiver<Tracked>,
+    /// What of it was taken in.
     tracked: Tracked,
     events_in: mpsc::UnboundedSender<WatchEvent>,
     looked_in: mpsc::UnboundedSender<drift::Looked>,
@@ -243,14 +233,16 @@ struct Worker {
     repairs: Repairs,
     /// Objects that we deleted to create them anew.
     recreating: BTreeSet<ObjectId>,
+    /// What the watches said while the last reconcile was under way.
+    meanwhile: Meanwhile,
     /// Kinds that can't be watched.
     unwatched: looking::Unwatched,
     /// Whether the inventory lists objects of kinds that the cluster does not know now.
     seeks_kinds: bool,
     outcome: Outcome,
-    unhealthy_since: Option<Timestamp>,
+    unhealthy_since: Option<Instant>,
     /// When objects that are on their way count as degraded.
-    deadline: Option<Timestamp>,
+    deadline: Option<Instant>,
     /// What the environment depends on, as it was last seen.
     waited_for: Vec<Option<Arc<Environment>>>,
     /// Whether hooks for a failure have not ended.
@@ -261,6 +253,17 @@ struct Worker {
     written: EnvironmentStatus,
     /// What the rest of the agent knows of this environment.
     published: Option<EnvironmentStatus>,
+}
+
+/// What the watches said while a reconcile was under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Meanwhile {
+    #[default]
+    Quiet,
+    /// Something that may have been waited for.
+    Said,
+    /// There is something to repair.
+    Drifted,
 }
 
 type Events = mpsc::UnboundedReceiver<WatchEvent>;
@@ -303,6 +306,30 @@ impl Worker {
                 Some(Instant::now() + STATUS_PAUSE)
             }
         }
+    }
+
+    /// When the next reconcile is due by itself, after one has ended.
+    fn next_attempt(&mut self, attempts: &mut Retry) -> Option<Instant> {
+        let mut retry = None;
+        if self.outcome.may_go_away() {
+            let longest = Duration::from(self.environment.spec.retry_interval);
+            retry = Some(Instant::now() + attempts.failed(FIRST_RETRY, longest));
+        } else {
+            attempts.succeeded();
+        }
+        let seek = self.seeks_kinds.then(|| Instant::now() + looking::SEEK_KINDS);
+        let awaits = matches!(self.outcome, Outcome::Waiting(_)) || self.hooks_wait;
+        let again = match std::mem::take(&mut self.meanwhile) {
+            Meanwhile::Quiet => false,
+            Meanwhile::Said => awaits,
+            Meanwhile::Drifted => true,
+        };
+        let again = again.then(Instant::now);
+        // What is fought over gets its next repair in time.
+        for due in [seek, again, self.next_repair(), self.next_hook_deadline()].into_iter().flatten() {
+            retry = Some(retry.map_or(due, |retry| retry.min(due)));
+        }
+        retry
     }
 
     fn waits_for_others(&self) -> bool {

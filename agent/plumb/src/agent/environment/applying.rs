@@ -1,13 +1,17 @@
 //! Applying the objects of one wave, and what becomes of those that the API server does not take as they are.
 
-use futures::{StreamExt as _, stream};
-use jiff::Timestamp;
-use plumb_cluster::{Applied, Class, Cluster, Error};
+use std::{fmt::Display, sync::Arc};
+
+use futures::{
+    StreamExt as _,
+    stream::{self, FuturesUnordered},
+};
+use plumb_cluster::{Applied, Class, Cluster, Deletion, Error};
 use plumb_delivery::{Conflict, Desired, Doomed, FieldRules, ObjectId, adopt, settle};
 
-use super::{Worker, problems::Problems, reconcile::PARALLEL};
+use super::{Events, Worker, problems::Problems, reconcile::PARALLEL};
 
-/// How many conflicts an event names.
+/// How many objects or conflicts an event names.
 const NAMED: usize = 10;
 
 /// How the apply of one object ended, and what there is to tell of it.
@@ -21,53 +25,107 @@ struct Answer {
 }
 
 impl Worker {
-    pub(super) async fn apply_wave(&mut self, ids: &[ObjectId], problems: &mut Problems) {
-        let Some(target) = &self.target else { return };
-        let wanted: Vec<_> = ids
-            .iter()
-            .filter_map(|id| target.manifests.objects.get(id))
-            .map(|desired| {
-                let sent = self.watched.yielding(desired);
-                (sent, self.watched.takes_back(desired), self.watched.is_new(&desired.id))
-            })
-            .collect();
-        let rules = self.watched.rules();
-        let answers: Vec<_> = stream::iter(wanted)
-            .map(|(desired, force, new)| apply(self.cluster.clone(), rules, desired, force, new))
-            .buffer_unordered(PARALLEL)
-            .collect()
-            .await;
-        let now = Timestamp::now();
-        for answer in answers {
-            self.count("apply", answer.applied.is_ok());
-            self.tell_of_owners(&answer);
-            let id = answer.desired.id;
-            match answer.applied {
-                Ok(Applied::Present) => self.watched.present(id),
-                Ok(Applied::Done(observation)) => {
-                    let Some(desired) = self.target.as_ref().and_then(|target| target.manifests.objects.get(&id))
-                    else {
-                        continue;
-                    };
-                    self.watched.applied(&observation, desired, now);
-                    self.recreating.remove(&id);
+    /// Applies objects side by side. What the watches say meanwhile is taken in, so that nothing piles up and a drift is told at once.
+    ///
+    /// `false` when a newer revision came, for which the rest is left.
+    pub(super) async fn apply_wave(&mut self, ids: &[ObjectId], events: &mut Events, problems: &mut Problems) -> bool {
+        let rules = Arc::new(self.watched.rules().clone());
+        let mut left = ids.iter();
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            let superseded = self.is_superseded();
+            while !superseded
+                && under_way.len() < PARALLEL
+                && let Some(id) = left.next()
+            {
+                let Some(desired) = self.target.as_ref().and_then(|target| target.manifests.objects.get(id)) else {
+                    continue;
+                };
+                let (sent, force, new) =
+                    (self.watched.yielding(desired), self.watched.takes_back(desired), self.watched.is_new(id));
+                under_way.push(apply(self.cluster.clone(), rules.clone(), sent, force, new));
+            }
+            if under_way.is_empty() {
+                return left.next().is_none();
+            }
+            tokio::select! {
+                Some(answer) = under_way.next() => self.answered(answer, problems).await,
+                Some(event) = events.recv() => self.absorb_meanwhile(event),
+            }
+        }
+    }
+
+    async fn answered(&mut self, answer: Answer, problems: &mut Problems) {
+        self.count("apply", answer.applied.is_ok());
+        self.tell_of_owners(&answer);
+        let id = answer.desired.id;
+        match answer.applied {
+            Ok(Applied::Present) => self.watched.present(id),
+            Ok(Applied::Done(observation)) => {
+                let Some(desired) = self.target.as_ref().and_then(|target| target.manifests.objects.get(&id)) else {
+                    return;
+                };
+                self.watched.applied(&observation, desired, std::time::Instant::now());
+                self.recreating.remove(&id);
+                if !self.status.drifts.is_empty() {
                     let name = id.to_string();
                     for drift in self.status.drifts.iter_mut().filter(|drift| drift.object == name) {
                         drift.repaired = true;
                     }
                 }
-                Err(error) if error.is_immutable() && self.may_recreate_id(&id) => {
-                    if let Err(error) = self.recreate(&id).await {
+            }
+            Err(error) if error.is_immutable() && self.may_recreate_id(&id) => {
+                if let Err(error) = self.recreate(&id).await {
+                    problems.add(error.to_string(), error.class() == Class::Transient);
+                }
+            }
+            Err(error) if error.is_immutable() => {
+                let hint = "to have it deleted and created anew, annotate the object with plumb.dev/force: enabled, or set spec.force of the Environment to true for all of its objects";
+                problems.add(format!("{error}; {hint}"), false);
+            }
+            Err(error) => problems.add(error.to_string(), error.class() == Class::Transient),
+        }
+    }
+
+    /// Deletes objects, those of one stage side by side; returns those that could not be deleted.
+    pub(super) async fn prune(&mut self, doomed: &[Doomed], problems: &mut Problems) -> Vec<ObjectId> {
+        let (mut deleted, mut kept) = (Vec::new(), Vec::new());
+        for stage in doomed.chunk_by(|one, other| one.stage() == other.stage()) {
+            let mut answers = stream::iter(stage.to_vec())
+                .map(|doomed| {
+                    let (cluster, owner) = (self.cluster.clone(), self.owner.clone());
+                    async move {
+                        let answer = cluster.delete(&doomed, &owner).await;
+                        (doomed, answer)
+                    }
+                })
+                .buffer_unordered(PARALLEL)
+                .boxed();
+            while let Some((doomed, answer)) = answers.next().await {
+                self.count("prune", answer.is_ok());
+                match answer {
+                    Ok(Deletion::Elsewhere) => {}
+                    Ok(deletion) => {
+                        let version =
+                            if let Deletion::At(version) = deletion { version } else { doomed.resource_version };
+                        self.watched.pruned(&doomed, version);
+                        tracing::info!(environment = %self.key, object = %doomed.id, "pruned");
+                        deleted.push(doomed.id);
+                    }
+                    Err(error) => {
                         problems.add(error.to_string(), error.class() == Class::Transient);
+                        kept.push(doomed.id);
                     }
                 }
-                Err(error) if error.is_immutable() => {
-                    let hint = "to have it deleted and created anew, annotate the object with plumb.dev/force: enabled, or set spec.force of the Environment to true for all of its objects";
-                    problems.add(format!("{error}; {hint}"), false);
-                }
-                Err(error) => problems.add(error.to_string(), error.class() == Class::Transient),
             }
         }
+        let message = match &*deleted {
+            [] => return kept,
+            [one] => format!("{one} left the overlay and was deleted"),
+            all => format!("{} objects left the overlay and were deleted: {}", all.len(), named(all)),
+        };
+        self.notify(false, "Pruned", "Prune", message).await;
+        kept
     }
 
     /// Whether an object may be deleted to change a field that can't be changed.
@@ -86,11 +144,6 @@ impl Worker {
             return;
         }
         let id = &answer.desired.id;
-        let named = |conflicts: &[Conflict]| {
-            let names: Vec<_> = conflicts.iter().take(NAMED).map(ToString::to_string).collect();
-            let more = conflicts.len().saturating_sub(NAMED);
-            if more == 0 { names.join(", ") } else { format!("{} and {more} more", names.join(", ")) }
-        };
         let tell = |warning: bool, reason: &'static str, message: String| {
             tracing::info!(environment = %self.key, object = %id, reason, "{message}");
             let notifier = self.notifier();
@@ -111,7 +164,7 @@ impl Worker {
     /// Deletes an object that can't be changed to what it shall be. When it is gone, it is created anew.
     async fn recreate(&mut self, id: &ObjectId) -> Result<(), Error> {
         let Some(live) = self.watched.live().get(id).filter(|live| !live.deleted) else { return Ok(()) };
-        let doomed = Doomed { id: id.clone(), uid: live.uid.clone() };
+        let doomed = Doomed::of(id, live);
         self.recreating.insert(id.clone());
         if let Err(error) = self.cluster.delete(&doomed, &self.owner).await {
             self.recreating.remove(id);
@@ -123,12 +176,19 @@ impl Worker {
     }
 }
 
+/// The first of them, and how many more there are.
+fn named<T: Display>(all: &[T]) -> String {
+    let names: Vec<_> = all.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = all.len().saturating_sub(NAMED);
+    if more == 0 { names.join(", ") } else { format!("{} and {more} more", names.join(", ")) }
+}
+
 /// Applies one object: without force as long as nobody else owns its fields, so that no request is needed to find out.
-async fn apply(cluster: Cluster, rules: &FieldRules, desired: Desired, force: bool, new: bool) -> Answer {
+async fn apply(cluster: Cluster, rules: Arc<FieldRules>, desired: Desired, force: bool, new: bool) -> Answer {
     let mut answer = Answer { desired, applied: Ok(Applied::Present), taken: vec![], yielded: vec![], adopted: vec![] };
     answer.applied = cluster.apply(&answer.desired, force).await;
     if let Err(Error::Conflict { conflicts, .. }) = &answer.applied {
-        let settled = settle(&answer.desired, conflicts.clone(), rules);
+        let settled = settle(&answer.desired, conflicts.clone(), &rules);
         answer.applied = cluster.apply(&settled.desired, !settled.taken.is_empty()).await;
         (answer.desired, answer.taken, answer.yielded) = (settled.desired, settled.taken, settled.yielded);
     }

@@ -31,7 +31,7 @@ impl Worker {
         if drift.policy == DriftPolicy::Ignore {
             return;
         }
-        if self.repairs.drifted(&drift.id, now) && drift.policy == DriftPolicy::Repair {
+        if self.repairs.drifted(&drift.id, std::time::Instant::now()) && drift.policy == DriftPolicy::Repair {
             self.tell_of_fight(&drift);
         }
         tracing::info!(environment = %self.key, object = %drift.id, fields = drift.names().join(", "), policy, "drift");

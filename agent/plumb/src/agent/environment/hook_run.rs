@@ -12,7 +12,7 @@ use plumb_cluster::{Applied, Class};
 use plumb_delivery::{Digest, HookPhase, HookRun, HookState, HookStep, ManifestError, ObjectId, Plan, hook_step};
 use tokio::time::Instant;
 
-use super::{RECONCILE_ANNOTATION, Worker, problems::Problems, reconcile::Outcome};
+use super::{Events, RECONCILE_ANNOTATION, Worker, problems::Problems, reconcile::Outcome};
 
 impl Worker {
     /// What stands for the run of hooks that the target needs: a new one when the manifests changed. `None` when there are no hooks, or they need not run.
@@ -76,7 +76,12 @@ impl Worker {
     }
 
     /// Makes the namespaces in which hooks run before anything else is applied. While anything of the overlay is wrong, no hook runs.
-    pub(super) async fn make_way_for_hooks(&mut self, plan: &Plan, problems: &mut Problems) -> Result<(), Outcome> {
+    pub(super) async fn make_way_for_hooks(
+        &mut self,
+        plan: &Plan,
+        events: &mut Events,
+        problems: &mut Problems,
+    ) -> Result<(), Outcome> {
         let begins = self.status.hooks.as_ref().is_some_and(|run| run.hooks.is_empty());
         if self.environment.spec.atomic && begins && !self.rehearse(plan, problems).await {
             std::mem::take(problems).into_result()?;
@@ -99,7 +104,7 @@ impl Worker {
             return Ok(());
         }
         self.write_inventory(&plan.before).await?;
-        self.apply_wave(&needed, problems).await;
+        self.apply_wave(&needed, events, problems).await;
         std::mem::take(problems).into_result()
     }
 
@@ -181,7 +186,7 @@ impl Worker {
         let now = Timestamp::now();
         match started {
             Ok(Applied::Done(observation)) => {
-                self.watched.applied(&observation, &hook, now);
+                self.watched.applied(&observation, &hook, std::time::Instant::now());
                 self.note_hook(id, plumb_api::HookState::Running, "", now);
                 self.notify(false, "HookStarted", "Hook", format!("{id} runs {}", phase.as_str())).await;
                 Ok(())
@@ -202,7 +207,7 @@ impl Worker {
             let hook = hooks?.get(id)?.rules.hook?;
             let goes = if end.is_ok() { hook.delete_succeeded } else { hook.delete_failed };
             let live = self.watched.live().get(id).filter(|live| goes && !live.deleted && !live.terminating)?;
-            Some(plumb_delivery::Doomed { id: id.clone(), uid: live.uid.clone() })
+            Some(plumb_delivery::Doomed::of(id, live))
         };
         let gone: Vec<_> = step.ended.iter().filter_map(gone).collect();
         if gone.is_empty() {

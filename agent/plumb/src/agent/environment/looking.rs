@@ -6,7 +6,6 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use jiff::Timestamp;
 use plumb_delivery::{GroupKind, ObjectId, Owner, WatchEvent, Watching};
 use tokio::time::Instant;
 
@@ -98,7 +97,7 @@ impl Worker {
         let wanted = self.target.iter().flat_map(|target| target.manifests.objects.keys());
         let listed = self.inventory.iter().flat_map(|inventory| &inventory.0);
         let ids: BTreeSet<ObjectId> = wanted.chain(listed).filter(|id| id.group_kind() == *kind).cloned().collect();
-        let (at, whole) = (Timestamp::now(), self.watched.checks().cover(kind));
+        let (at, whole) = (std::time::Instant::now(), self.watched.checks().cover(kind));
         let seen: Vec<_> = stream::iter(ids)
             .map(|id| {
                 let (cluster, owner) = (self.cluster.clone(), self.owner.clone());

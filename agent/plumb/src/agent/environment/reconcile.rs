@@ -5,9 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plumb_api::{Reason, RevisionRecord};
-use plumb_cluster::Class;
 use plumb_delivery::{
-    Doomed, GroupKind, HookPhase, Inventory, Known, ManifestError, ObjectId, Plan, PlanError, Policy, Stage, Watching,
+    GroupKind, HookPhase, Inventory, Known, ManifestError, ObjectId, Plan, PlanError, Policy, Stage, Watching,
     health::HealthStatus, plan,
 };
 use plumb_git::CommitId;
@@ -173,7 +172,7 @@ impl Worker {
             self.tell_of_vanished(&inventory);
             let listed = |kind: &GroupKind| self.watched.watching(kind) == Some(&Watching::Synced);
             let unlisted: BTreeSet<_> = watched.into_iter().filter(|kind| !listed(kind)).collect();
-            let held = self.repairs.held(Timestamp::now()).into_keys().collect();
+            let held = self.repairs.held(std::time::Instant::now()).into_keys().collect();
             let Some(target) = &self.target else { return Ok(()) };
             let spec = &self.environment.spec;
             let policy = Policy {
@@ -206,7 +205,7 @@ impl Worker {
             }
             let run = self.hook_run();
             if let Some(run) = run.filter(|run| self.has_hooks_left(HookPhase::BeforeApply, *run)) {
-                self.make_way_for_hooks(&plan, &mut problems).await?;
+                self.make_way_for_hooks(&plan, events, &mut problems).await?;
                 self.run_hooks(HookPhase::BeforeApply, run).await?;
             }
             if self.act(&plan, !defined, events, &mut problems).await? {
@@ -341,7 +340,9 @@ impl Worker {
         // Written first, so that a crash leaves no object that the inventory lacks.
         self.write_inventory(&plan.before).await?;
         for (wave, ids) in &plan.apply {
-            self.apply_wave(ids, problems).await;
+            if !self.apply_wave(ids, events, problems).await {
+                return Err(Outcome::Waiting("a newer revision came before all was applied".into()));
+            }
             let missing_kinds = self.target.as_ref().is_some_and(super::render::Target::has_unknown_kinds);
             if again && wave.stage == Stage::Definitions && missing_kinds && self.established(ids, events).await {
                 return Ok(true);
@@ -365,26 +366,6 @@ impl Worker {
         }
         self.write_inventory(&after).await?;
         Ok(false)
-    }
-
-    /// Deletes objects one after another; returns those that could not be deleted.
-    pub(super) async fn prune(&mut self, doomed: &[Doomed], problems: &mut Problems) -> Vec<ObjectId> {
-        let mut kept = Vec::new();
-        for doomed in doomed {
-            let deleted = self.cluster.delete(doomed, &self.owner).await;
-            self.count("prune", deleted.is_ok());
-            match deleted {
-                Ok(()) => {
-                    let message = format!("{} left the overlay and was deleted", doomed.id);
-                    self.notify(false, "Pruned", "Prune", message).await;
-                }
-                Err(error) => {
-                    kept.push(doomed.id.clone());
-                    problems.add(error.to_string(), error.class() == Class::Transient);
-                }
-            }
-        }
-        kept
     }
 
     /// Waits until the definitions among these objects are served; `true` when the kinds that were missing may be there now.

@@ -25,13 +25,6 @@ struct Assessment {
 }
 
 impl Worker {
-    /// When objects that are on their way count as degraded.
-    pub(super) fn health_deadline(&self) -> Option<Instant> {
-        let left = Duration::try_from(self.deadline?.duration_since(Timestamp::now())).ok()?;
-        // Once it is past, only an event can change anything.
-        Some(Instant::now() + left)
-    }
-
     /// Brings the status up to date with what is known.
     pub(super) fn assess(&mut self, now: Timestamp) {
         let generation = self.environment.metadata.generation;
@@ -40,7 +33,7 @@ impl Worker {
         let before = self.status.conditions.clone();
         let assessment = self.health(now);
         let drifted = self.drifted();
-        let fought_over = !self.repairs.held(now).is_empty();
+        let fought_over = !self.repairs.held(std::time::Instant::now()).is_empty();
         let unwatched = self.unwatched.note(self.look_interval());
         let conditions = &mut self.status.conditions;
         conditions.retain(|condition| {
@@ -68,8 +61,10 @@ impl Worker {
                 let reason = if fought_over { Reason::RepairsPaused } else { Reason::DriftDetected };
                 set(condition_type::DRIFTED, Some(true), reason, &message);
             }
-            self.unhealthy_since = if healthy { None } else { self.unhealthy_since.or(Some(now)) };
-            self.deadline = assessment.deadline.filter(|deadline| *deadline > now);
+            self.unhealthy_since = if healthy { None } else { self.unhealthy_since.or(Some(Instant::now())) };
+            // Once it is past, only an event can change anything.
+            let left = assessment.deadline.and_then(|deadline| Duration::try_from(deadline.duration_since(now)).ok());
+            self.deadline = left.filter(|left| !left.is_zero()).map(|left| Instant::now() + left);
             self.status.objects = Some(assessment.counts);
             message = assessment.message;
         }
@@ -132,7 +127,10 @@ impl Worker {
         let objects = objects.map(|desired| (&desired.id, self.watched.health(&desired.id)));
         let timeout = Duration::from(self.environment.spec.timeout);
         let timeout = SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX);
-        let health = summary(objects, self.unhealthy_since.unwrap_or(now), timeout, now);
+        // A clock that is set must make nothing time out, nor keep it from that.
+        let unhealthy_for = self.unhealthy_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let since = now.saturating_sub(unhealthy_for).unwrap_or(now);
+        let health = summary(objects, since, timeout, now);
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let counts = ObjectCounts {
             total: count(health.counts.total),
@@ -154,12 +152,14 @@ impl Worker {
             return Vec::new();
         };
         let live = self.watched.live();
-        let held = self.repairs.held(Timestamp::now());
+        let now = std::time::Instant::now();
+        let held = self.repairs.held(now);
         let objects = target.manifests.objects.keys();
         let drifted = objects.filter_map(|id| live.get(id).filter(|live| live.drifted).map(|live| (id, live)));
         let named = drifted.filter_map(|(id, live)| match (live.policy, held.get(id)) {
             (DriftPolicy::Alert, _) => Some(id.to_string()),
             (DriftPolicy::Repair, Some(due)) => {
+                let due = Timestamp::now().saturating_add(*due - now).unwrap_or(Timestamp::MAX);
                 Some(format!("{id} (somebody changes it again and again; the next repair is at {due})"))
             }
             (DriftPolicy::Repair, None) | (DriftPolicy::Ignore, _) => None,

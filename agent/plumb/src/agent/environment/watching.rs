@@ -4,10 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use plumb_api::EnvironmentSpec;
-use plumb_delivery::{ConflictPolicy, DriftPolicy, FieldRule, FieldRules, GroupKind, WatchEvent, Watching};
+use plumb_delivery::{ConflictPolicy, DriftPolicy, FieldRule, FieldRules, GroupKind, WatchEvent, Watching, pin};
 use tokio::time::Instant;
 
-use super::{Events, Worker};
+use super::{Events, Meanwhile, Worker};
+use crate::agent::board::Tracked;
 
 /// How long the first list of a kind may take before the reconcile goes on without it.
 const FIRST_LIST: Duration = Duration::from_secs(30);
@@ -42,11 +43,30 @@ impl Worker {
         repair && !self.environment.spec.suspend
     }
 
+    /// Takes in what a watch says while a reconcile goes on, which may ask for another one.
+    pub(super) fn absorb_meanwhile(&mut self, event: WatchEvent) {
+        let said = if self.absorb(event) { Meanwhile::Drifted } else { Meanwhile::Said };
+        self.meanwhile = self.meanwhile.max(said);
+    }
+
+    /// Whether a newer revision is to run than the one that is being applied.
+    pub(super) fn is_superseded(&self) -> bool {
+        let Some(target) = self.target.as_ref().filter(|_| self.head.has_changed().unwrap_or(false)) else {
+            return false;
+        };
+        let Tracked::At(head) = &*self.head.borrow() else { return false };
+        let spec = &self.environment.spec;
+        let pin = spec.promotion.as_ref().map(|_| pin::path(&spec.path));
+        let revision = self.pinned.as_ref().map_or(&target.revision, |(at, ..)| at);
+        head.changed_since(revision).is_none_or(|paths| match pin {
+            Some(pin) => paths.contains(&pin),
+            None => target.read.is_touched_by(paths.iter().map(String::as_str)),
+        })
+    }
+
     /// When the next object that is fought over is due for a repair.
     pub(super) fn next_repair(&self) -> Option<Instant> {
-        let now = Timestamp::now();
-        let due = self.repairs.held(now).into_values().min()?;
-        Some(Instant::now() + Duration::try_from(due.duration_since(now)).unwrap_or_default())
+        self.repairs.held(std::time::Instant::now()).into_values().min().map(Instant::from_std)
     }
 
     /// Watches all these kinds, and returns when what exists of them is known. Kinds that can't be watched are returned with the reason.
