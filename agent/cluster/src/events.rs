@@ -152,7 +152,7 @@ impl Recorder {
         Event {
             metadata: ObjectMeta {
                 namespace: about.namespace.clone(),
-                generate_name: Some(format!("{}.", about.name.as_deref().unwrap_or("plumb"))),
+                generate_name: Some(format!("{}-", about.name.as_deref().unwrap_or("plumb"))),
                 ..ObjectMeta::default()
             },
             action: Some(notice.action.into()),

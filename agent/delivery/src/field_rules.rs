@@ -52,6 +52,13 @@ impl FieldRules {
         rules.find_map(|rule| rule.policy).unwrap_or(self.default)
     }
 
+    /// Whether others may keep fields of a manifest, so that what is applied depends on what is there.
+    #[must_use]
+    pub fn concede(&self) -> bool {
+        self.may_yield()
+            || self.rules.iter().any(|rule| rule.policy.is_some_and(|policy| policy != DriftPolicy::Repair))
+    }
+
     /// Whether any field may be left to whoever owned it before us.
     #[must_use]
     pub(crate) fn may_yield(&self) -> bool {

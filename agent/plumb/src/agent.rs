@@ -33,7 +33,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use board::{Board, Key};
-pub(crate) use environment::Inputs;
+pub(crate) use environment::{Inputs, field_rules};
 use hooks::HookTokens;
 use metrics::Metrics;
 use quota::Quota;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::{
-    agent::{Agent, kubectl, tool},
+    agent::{Agent, binary, kubectl, tool},
     cluster::AuditLog,
     stage::{Stage, config_map},
 };
@@ -86,6 +86,14 @@ async fn with_yield_a_field_stays_with_its_owner_until_that_lets_go() -> Result<
     has_data(&stage, "a", json!({"value": "theirs", "more": "one"})).await?;
     has_data(&stage, "b", json!({"value": "one"})).await?;
     has_event(&stage, "Yielded", ".data.value of operator").await?;
+
+    // A diff does not promise what will not happen.
+    let output = Command::new(binary()?)
+        .args(["diff", "dev", "-n", stage.ns(), "-C"])
+        .arg(stage.worktree.path())
+        .output()
+        .await?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 
     // The next manifest leaves it alone as well.
     let (a, b) = files("two");

@@ -47,6 +47,7 @@ use reconcile::Outcome;
 use render::Target;
 pub(crate) use render::prepare;
 use status::Weight;
+pub(crate) use watching::field_rules;
 
 /// A person asks for a reconcile by changing this annotation.
 const RECONCILE_ANNOTATION: &str = "plumb.dev/reconcile-requested-at";

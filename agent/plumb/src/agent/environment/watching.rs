@@ -118,7 +118,7 @@ impl Worker {
 }
 
 /// What an Environment says about changes that others make.
-pub(super) fn field_rules(spec: &EnvironmentSpec) -> FieldRules {
+pub(crate) fn field_rules(spec: &EnvironmentSpec) -> FieldRules {
     let policy = |policy: plumb_api::DriftPolicy| match policy {
         plumb_api::DriftPolicy::Repair => DriftPolicy::Repair,
         plumb_api::DriftPolicy::Alert => DriftPolicy::Alert,

@@ -3,18 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, stream};
-use kube::{Api, ResourceExt as _, api::DynamicObject};
+use jiff::Timestamp;
+use kube::ResourceExt as _;
 use plumb_api::Environment;
 use plumb_cluster::Cluster;
 use plumb_delivery::{
-    Desired, DriftPolicy, ENVIRONMENT_LABEL, HookPhase, Inventory, Known, Live, ManifestError, Manifests,
-    NAMESPACE_LABEL, ObjectId, Owner, Policy, definitions, plan, prepare, rules,
+    Desired, HookPhase, Inventory, Known, ManifestError, Manifests, ObjectId, Owner, Policy, WatchEvent, Watched,
+    definitions, health::HealthChecks, plan, prepare,
 };
 use plumb_kustomize::Rendered;
 use serde_json::Value;
 
 use super::text;
-use crate::{agent::Inputs, cli::output::Colour};
+use crate::{
+    agent::{Inputs, field_rules},
+    cli::output::Colour,
+};
 
 /// How many requests are under way at once.
 const PARALLEL: usize = 16;
@@ -87,14 +91,43 @@ pub(super) async fn survey(
     problems.extend(more);
     let mut survey = Survey { errors: problems.iter().map(ToString::to_string).collect(), ..Survey::default() };
     survey.hooks(environment, &manifests);
-    survey.dry_run(cluster, &manifests).await;
+    let mut watched = Watched::new(field_rules(&environment.spec), HealthChecks::default());
+    if watched.rules().concede() {
+        survey.look(cluster, &owner, &mut watched, manifests.objects.keys(), &manifests).await;
+    }
+    survey.dry_run(cluster, &manifests, &watched).await;
     let inventory = home.read_inventory(environment, &owner).await?;
-    survey.leavers(cluster, environment, &owner, &inventory, &manifests, &problems).await;
+    let unready: BTreeSet<_> = problems.iter().filter_map(ManifestError::unready).cloned().collect();
+    let leaving = inventory.0.iter().filter(|id| !manifests.objects.contains_key(id) && !unready.contains(*id));
+    survey.look(cluster, &owner, &mut watched, leaving, &manifests).await;
+    survey.leavers(environment, &inventory, &manifests, &unready, &watched);
     Ok(survey)
 }
 
 impl Survey {
-    async fn dry_run(&mut self, cluster: &Cluster, manifests: &Manifests) {
+    /// Learns of objects what the agent knows of them from its watches.
+    async fn look(
+        &mut self,
+        cluster: &Cluster,
+        owner: &Owner,
+        watched: &mut Watched,
+        ids: impl Iterator<Item = &ObjectId>,
+        manifests: &Manifests,
+    ) {
+        let mut answers =
+            stream::iter(ids.map(async |id| cluster.look(id, owner, false).await)).buffer_unordered(PARALLEL);
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(Some(seen)) => {
+                    drop(watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(manifests), Timestamp::now()));
+                }
+                Ok(None) => {}
+                Err(error) => self.errors.push(error.to_string()),
+            }
+        }
+    }
+
+    async fn dry_run(&mut self, cluster: &Cluster, manifests: &Manifests, watched: &Watched) {
         let version = |desired: &Desired| plumb_delivery::split_api_version(&desired.api_version).1.to_owned();
         let (served, coming): (Vec<_>, Vec<_>) = manifests
             .objects
@@ -104,11 +137,12 @@ impl Survey {
         for desired in coming {
             self.add(desired, "not tried, for its kind comes with the same overlay");
         }
-        let answers: Vec<_> =
-            stream::iter(served.into_iter().map(async |desired| (desired, cluster.dry_run(desired).await)))
-                .buffer_unordered(PARALLEL)
-                .collect()
-                .await;
+        let answers: Vec<_> = stream::iter(
+            served.into_iter().map(async |desired| (desired, cluster.dry_run(&watched.yielding(desired)).await)),
+        )
+        .buffer_unordered(PARALLEL)
+        .collect()
+        .await;
         let mut failed = Vec::new();
         for (desired, answer) in answers {
             match answer {
@@ -160,29 +194,14 @@ impl Survey {
     }
 
     /// What would become of objects that the inventory lists and the overlay no longer has.
-    async fn leavers(
+    fn leavers(
         &mut self,
-        cluster: &Cluster,
         environment: &Environment,
-        owner: &Owner,
         inventory: &Inventory,
         manifests: &Manifests,
-        problems: &[ManifestError],
+        unready: &BTreeSet<ObjectId>,
+        watched: &Watched,
     ) {
-        let unready: BTreeSet<_> = problems.iter().filter_map(ManifestError::unready).cloned().collect();
-        let leaving = inventory.0.iter().filter(|id| !manifests.objects.contains_key(id) && !unready.contains(*id));
-        let answers: Vec<_> = stream::iter(leaving.map(async |id| (id, live(cluster, owner, id).await)))
-            .buffer_unordered(PARALLEL)
-            .collect()
-            .await;
-        let mut known = BTreeMap::new();
-        for (id, answer) in answers {
-            match answer {
-                Ok(Some(live)) => drop(known.insert(id.clone(), live)),
-                Ok(None) => {}
-                Err(error) => self.errors.push(format!("{id}: {error}")),
-            }
-        }
         let spec = &environment.spec;
         let policy = Policy {
             prune: spec.prune.enabled,
@@ -192,11 +211,11 @@ impl Survey {
         };
         let nothing = BTreeSet::new();
         let known = Known {
-            unready: &unready,
+            unready,
             held: &nothing,
             unlisted: &BTreeSet::new(),
             inventory,
-            live: &known,
+            live: watched.live(),
             foreign: &nothing,
             elsewhere: &BTreeMap::new(),
             unhealthy: &nothing,
@@ -211,38 +230,6 @@ impl Survey {
             Err(error) => self.errors.push(error.to_string()),
         }
     }
-}
-
-/// The object as the agent would know it from its watch, if it is there and carries the labels of its owner.
-async fn live(cluster: &Cluster, owner: &Owner, id: &ObjectId) -> Result<Option<Live>, kube::Error> {
-    let Some(kind) = cluster.kind(&id.group_kind(), None) else {
-        return Ok(None);
-    };
-    let api: Api<DynamicObject> = match &id.namespace {
-        Some(namespace) => Api::namespaced_with(cluster.client().clone(), namespace, &kind.resource),
-        None => Api::all_with(cluster.client().clone(), &kind.resource),
-    };
-    let Some(object) = api.get_metadata_opt(&id.name).await? else {
-        return Ok(None);
-    };
-    let labels = object.labels();
-    if labels.get(ENVIRONMENT_LABEL) != Some(&owner.name) || labels.get(NAMESPACE_LABEL) != Some(&owner.namespace) {
-        return Ok(None);
-    }
-    Ok(Some(Live {
-        uid: object.uid().unwrap_or_default(),
-        resource_version: 0,
-        terminating: object.metadata.deletion_timestamp.is_some(),
-        deleted: false,
-        ownership: None,
-        agrees_with: None,
-        applied: None,
-        prune: object.annotations().get(rules::PRUNE_ANNOTATION).and_then(|value| rules::prune(value)),
-        drifted: false,
-        policy: DriftPolicy::default(),
-        yielded: Vec::new(),
-        answered: None,
-    }))
 }
 
 #[cfg(test)]
