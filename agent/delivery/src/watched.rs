@@ -36,6 +36,18 @@ pub enum WatchEvent {
     Lost(GroupKind),
 }
 
+impl WatchEvent {
+    /// The object that it is about, if it is about one.
+    #[must_use]
+    pub fn object(&self) -> Option<&ObjectId> {
+        match self {
+            Self::Seen(seen) | Self::Moved(seen, _) => Some(&seen.observation.id),
+            Self::Gone(observation) => Some(&observation.id),
+            Self::Restarted(..) | Self::Synced(_) | Self::Failed(..) | Self::Unwatchable(..) | Self::Lost(_) => None,
+        }
+    }
+}
+
 /// An object that a watch named.
 #[derive(Clone, Debug)]
 pub struct Seen {

@@ -1,13 +1,13 @@
 //! Applying the objects of one wave, and what becomes of those that the API server does not take as they are.
 
-use std::{fmt::Display, sync::Arc};
+use std::{collections::BTreeSet, fmt::Display, sync::Arc};
 
 use futures::{
     StreamExt as _,
     stream::{self, FuturesUnordered},
 };
 use plumb_cluster::{Applied, Class, Cluster, Deletion, Error};
-use plumb_delivery::{Conflict, Desired, Doomed, FieldRules, ObjectId, adopt, settle};
+use plumb_delivery::{Conflict, Desired, Doomed, FieldRules, ObjectId, WatchEvent, adopt, settle};
 
 use super::{Events, Worker, problems::Problems, reconcile::PARALLEL};
 
@@ -32,7 +32,13 @@ impl Worker {
         let rules = Arc::new(self.watched.rules().clone());
         let mut left = ids.iter();
         let mut under_way = FuturesUnordered::new();
+        let mut unanswered = BTreeSet::new();
+        // What comes of an object that is being applied may be a state in between, so it waits for the answer, and what comes after it does too.
+        let mut waiting: Option<WatchEvent> = None;
         loop {
+            if let Some(event) = waiting.take_if(|event| event.object().is_none_or(|id| !unanswered.contains(id))) {
+                self.absorb_meanwhile(event);
+            }
             let superseded = self.is_superseded();
             while !superseded
                 && under_way.len() < PARALLEL
@@ -43,14 +49,18 @@ impl Worker {
                 };
                 let (sent, force, new) =
                     (self.watched.yielding(desired), self.watched.takes_back(desired), self.watched.is_new(id));
+                unanswered.insert(id.clone());
                 under_way.push(apply(self.cluster.clone(), rules.clone(), sent, force, new));
             }
-            if under_way.is_empty() {
+            if under_way.is_empty() && waiting.is_none() {
                 return left.next().is_none();
             }
             tokio::select! {
-                Some(answer) = under_way.next() => self.answered(answer, problems).await,
-                Some(event) = events.recv() => self.absorb_meanwhile(event),
+                Some(answer) = under_way.next() => {
+                    unanswered.remove(&answer.desired.id);
+                    self.answered(answer, problems).await;
+                }
+                Some(event) = events.recv(), if waiting.is_none() => waiting = Some(event),
             }
         }
     }
