@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The agent on a real cluster: how soon it applies, sees and repairs, and what it takes: e2e/bench/engine.sh [PART…] [--json]
 #
-# PART is bulk, changes, deletions, push, fleet or many; all of them without one. Builds the agent as it is released, starts a cluster and takes it
+# PART is bulk, changes, deletions, push, promote, fleet or many; all of them without one. Builds the agent as it is released, starts a cluster and takes it
 # down again; fails when a goal is missed. With KUBECONFIG set (and PLUMB_E2E_AUDIT_LOG for bulk), that cluster is used instead, and with PLUMB_BIN set, that agent.
 # Wants a machine that does nothing else.
 set -euo pipefail
@@ -12,7 +12,7 @@ flags=()
 for word in "$@"; do
     case "$word" in -*) flags+=("$word") ;; *) parts+=("$word") ;; esac
 done
-[ ${#parts[@]} -gt 0 ] || parts=(changes deletions push bulk fleet many)
+[ ${#parts[@]} -gt 0 ] || parts=(changes deletions push promote bulk fleet many)
 [ -n "${PLUMB_BIN:-}" ] || PLUMB_BIN=$(bootstrap/build.sh)
 export PLUMB_BIN PLUMB_LOG=info
 cargo build --release --locked -q -p bench -p e2e

@@ -68,9 +68,14 @@ impl Stage {
 
     /// Another agent on another cluster, with the same repository.
     pub async fn beside(&self, connection: Connection, prefix: &str) -> Result<Self> {
+        Self::served_by(self.git.clone(), connection, prefix).await
+    }
+
+    /// The same with a git server that is there already, and has a repository `platform`.
+    pub async fn served_by(git: Arc<HttpServer>, connection: Connection, prefix: &str) -> Result<Self> {
         let namespace = connection.fresh_namespace(prefix).await?;
         let installation = Installation::new(&connection, namespace.name()).await?;
-        Self::follow(connection, namespace, installation, self.git.clone()).await
+        Self::follow(connection, namespace, installation, git).await
     }
 
     async fn follow(

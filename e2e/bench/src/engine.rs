@@ -9,6 +9,7 @@ mod fleet;
 mod goal;
 mod many;
 mod process;
+mod promote;
 mod push;
 mod scene;
 
@@ -40,6 +41,8 @@ enum Part {
     Deletions,
     /// A push to an overlay of 40 objects, until the API server has the new value
     Push,
+    /// A labelled commit, until what it promotes is in the API server
+    Promote,
     /// 200 Environments of 5 objects that one push changes
     Fleet,
     /// 1,000 Environments of 5 objects, of which a push touches one
@@ -56,6 +59,7 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
             Part::Changes => changes::run().await?,
             Part::Deletions => deletions::run().await?,
             Part::Push => push::run().await?,
+            Part::Promote => promote::run().await?,
             Part::Fleet => fleet::run().await?,
             Part::Many => many::run().await?,
         });

@@ -19,13 +19,19 @@ pub(super) fn overlay(
     names: impl Iterator<Item = String>,
     value: &str,
 ) -> Result<()> {
+    let directory = format!("overlays/{environment}");
     let kustomization = format!("namespace: {}\nresources: [maps.yaml]\n", stage.ns());
-    stage.worktree.write(&format!("overlays/{environment}/kustomization.yaml"), kustomization)?;
+    stage.worktree.write(&format!("{directory}/kustomization.yaml"), kustomization)?;
+    maps(stage, &directory, names, value)
+}
+
+/// Writes ConfigMaps that all have one value into a file `maps.yaml`.
+pub(super) fn maps(stage: &Stage, directory: &str, names: impl Iterator<Item = String>, value: &str) -> Result<()> {
     let mut maps = String::new();
     for name in names {
         write!(maps, "---\n{}", e2e::stage::config_map(&name, value))?;
     }
-    stage.worktree.write(&format!("overlays/{environment}/maps.yaml"), maps)
+    stage.worktree.write(&format!("{directory}/maps.yaml"), maps)
 }
 
 /// Commits and pushes what was written, then lets the webhook tell. Gives the commit, and when the webhook was sent.
