@@ -5,7 +5,10 @@ use kube::{CustomResource, KubeSchema, core::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CommonMetadata, Dependency, Drift, DriftRecord, HealthCheck, HookRun, Image, NameReference, Substitute};
+use crate::{
+    CommonMetadata, Dependency, Drift, DriftRecord, HealthCheck, HookRun, Image, NameReference, PromotedFields,
+    PromotionStrategy, PullRequestPolicy, Substitute,
+};
 
 /// One overlay path of one Repository, kept true on this cluster.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -154,6 +157,13 @@ pub struct Promotion {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub from: Vec<String>,
+    /// What a promotion brings: with `Tree`, the environment runs the whole tree of the revision. With `Fields`, it runs the head of the
+    /// branch, and a promotion copies the values that `fields` names from the overlay of the first of `from` into its own.
+    #[serde(default)]
+    pub strategy: PromotionStrategy,
+    /// Which values are copied, with the strategy `Fields`.
+    #[serde(default)]
+    pub fields: PromotedFields,
     /// How the pin moves: with `Commit`, Plumb pushes a commit to the branch; with `PullRequest`, it opens a pull request on the forge of the
     /// Repository, whose merge is the promotion.
     #[serde(default)]
@@ -217,6 +227,8 @@ impl Default for Promotion {
             dry_run: true,
             checks: Vec::new(),
             rollback: None,
+            strategy: PromotionStrategy::default(),
+            fields: PromotedFields::default(),
             mode: PromotionMode::default(),
             pull_request: PullRequestPolicy::default(),
         }
@@ -281,47 +293,6 @@ pub enum PromotionMode {
     Commit,
     /// With a pull request, opened when the promotion is asked for, that shows the gates and the difference.
     PullRequest,
-}
-
-/// How pull requests are dealt with.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
-pub struct PullRequestPolicy {
-    /// Which revision the pull request is for, when several were asked for.
-    #[serde(default)]
-    pub supersede: Supersede,
-    /// Whether Plumb merges once all gates are open. Without it, people do.
-    #[serde(default)]
-    pub automerge: bool,
-    /// How Plumb merges. However people merge, the pin is the same.
-    #[serde(default)]
-    pub method: MergeMethod,
-    /// Who is asked for a review, by the name on the forge: `ada`, or `acme/platform` for a team. Bitbucket wants account ids.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 20))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
-    pub reviewers: Vec<String>,
-}
-
-/// Which of several requested revisions a pull request is for.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Supersede {
-    /// The newest: one that is asked for later takes its place.
-    #[default]
-    Latest,
-    /// Each, the oldest first: the next one comes when the pull request is merged.
-    Queue,
-}
-
-/// How a pull request is merged.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum MergeMethod {
-    /// A commit with two parents.
-    #[default]
-    Merge,
-    /// One commit on the branch.
-    Squash,
-    /// The promotion commit itself, on top of the branch. GitLab and Bitbucket only fast-forward.
-    Rebase,
 }
 
 /// What happens to objects that left the overlay.

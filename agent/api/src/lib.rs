@@ -9,7 +9,9 @@ mod drift;
 mod environment;
 mod health_check;
 mod hook;
+mod promoted_fields;
 mod promotion;
+mod pull_request;
 mod reference;
 mod repository;
 mod transformation;
@@ -17,13 +19,15 @@ mod transformation;
 pub use condition::{Reason, condition_type, keep_transition_times, set_condition};
 pub use drift::{ConflictPolicy, Drift, DriftPolicy, DriftRecord, DriftRule, DriftedValue};
 pub use environment::{
-    DeletionPolicy, Environment, EnvironmentSpec, EnvironmentStatus, GateRecord, HttpCheck, KubeConfig, MergeMethod,
-    ObjectCounts, Promotion, PromotionMode, PromotionOrder, PromotionRecord, PromotionWindow, Prune, PullRequestPolicy,
-    RevisionRecord, Rollback, SecretEntry, Supersede,
+    DeletionPolicy, Environment, EnvironmentSpec, EnvironmentStatus, GateRecord, HttpCheck, KubeConfig, ObjectCounts,
+    Promotion, PromotionMode, PromotionOrder, PromotionRecord, PromotionWindow, Prune, RevisionRecord, Rollback,
+    SecretEntry,
 };
 pub use health_check::{Dependency, HealthCheck};
 pub use hook::{HookRecord, HookRun, HookState};
+pub use promoted_fields::{NamedField, PromotedFields, PromotionStrategy};
 pub use promotion::{Promotion as PromotionRequest, PromotionSpec, PromotionStatus};
+pub use pull_request::{MergeMethod, PullRequestPolicy, Supersede};
 pub use reference::NameReference;
 pub use repository::{
     Author, Forge, ForgeType, Preview, Repository, RepositorySpec, RepositoryStatus, SigningKey, Verify, Webhook,

@@ -27,6 +27,9 @@ use jiff::Timestamp;
 
 use crate::Digest;
 
+/// What is written where no promotion copied the values that an overlay has.
+pub const NO_VALUES: &str = "none";
+
 /// Where the ledgers are: the name of the environment follows.
 pub const REFERENCES: &str = "refs/notes/plumb/";
 
@@ -119,6 +122,9 @@ pub struct Entry {
     pub digest: Option<Digest>,
     /// The directory of the overlay.
     pub path: Option<String>,
+    /// Where values are copied into the overlay: the full id of the revision whose values it had, or [`NO_VALUES`]. The environment proves
+    /// that one to those downstream, and not the revision that it ran.
+    pub promoted: Option<String>,
     /// How the objects fared.
     pub objects: Option<Objects>,
     /// The full id of the commit that asked for the revision.
@@ -139,6 +145,7 @@ impl Entry {
             since: None,
             digest: None,
             path: None,
+            promoted: None,
             objects: None,
             request: None,
             agent: None,

@@ -47,6 +47,7 @@ pub use suspicion::Suspicion;
 pub use watched::{Seen, WatchEvent, Watched, Watching};
 pub use waves::{Stage, Wave, kept_when_removed, stage};
 
+pub mod fields;
 pub mod health;
 pub mod ledger;
 pub mod pin;

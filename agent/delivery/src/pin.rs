@@ -9,6 +9,7 @@
 //! rollbackOf: 1f3a…    # the revision that a rollback left behind
 //! hold:                # stops promotions
 //!   reason: freeze until Monday
+//! strategy: Fields     # the environment runs the head, and this is the revision whose values were copied into its overlay
 //! ```
 //!
 //! Whoever moves a pin by hand writes `apiVersion`, `kind` and `revision`; the rest is optional.
@@ -33,13 +34,25 @@ pub struct Pin {
     pub rollback_of: Option<String>,
     /// Stops promotions until it is taken out.
     pub hold: Option<Hold>,
+    /// What a promotion brings of the revision.
+    pub strategy: Strategy,
+}
+
+/// What a promotion brings of a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// All of it: the environment runs the whole tree of the revision.
+    #[default]
+    Tree,
+    /// Values that are copied into the overlay, see [`crate::fields`]: the environment runs the head of the branch.
+    Fields,
 }
 
 impl Pin {
     /// A pin that names a revision and says nothing else.
     #[must_use]
     pub fn new(revision: String) -> Self {
-        Self { revision, from: Vec::new(), requested_by: None, rollback_of: None, hold: None }
+        Self { revision, from: Vec::new(), requested_by: None, rollback_of: None, hold: None, strategy: Strategy::Tree }
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Commit {
     pub time: Timestamp,
     /// The pins that differ between this commit and its first parent.
     pub pins: Vec<PinChange>,
-    /// How many other files differ.
+    /// How many other files differ, besides those of an overlay into which its promotion copies values.
     pub others: usize,
 }
 

@@ -11,7 +11,7 @@ use crate::history::find;
 use crate::remote::{Call, end};
 use crate::repository::Repository;
 use crate::signing::{SigningKey, write_commit};
-use crate::{CommitId, Error, Signature};
+use crate::{CommitId, Error, Signature, Tree};
 
 /// One file to write or to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,17 @@ impl Repository {
     }
 }
 
+impl Repository {
+    /// The files of a commit with `changes`. It is written to the cache, and no reference leads to it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRevision`], and [`Error::Path`] for a path that no repository can hold.
+    pub fn tree_with(&self, parent: &CommitId, changes: &[FileChange]) -> Result<Tree, Error> {
+        let root = self.inner.with(|handle| changed(handle, &find(handle, parent)?.tree()?, changes))?;
+        Ok(Tree::new(self.inner.clone(), root))
+    }
+}
+
 pub(crate) fn commit(
     handle: &git2::Repository,
     parent: &CommitId,
@@ -63,7 +74,12 @@ pub(crate) fn commit(
     key: Option<&SigningKey>,
 ) -> Result<Oid, Error> {
     let parent = find(handle, parent)?;
-    let base = parent.tree()?;
+    let tree = handle.find_tree(changed(handle, &parent.tree()?, changes)?)?;
+    write_commit(handle, &tree, &[&parent], message, author, key)
+}
+
+/// The tree with other files.
+fn changed(handle: &git2::Repository, base: &git2::Tree<'_>, changes: &[FileChange]) -> Result<Oid, Error> {
     let mut builder = TreeUpdateBuilder::new();
     for change in changes {
         check_path(&change.path)?;
@@ -82,8 +98,7 @@ pub(crate) fn commit(
         }
     }
     let wrong = |error: git2::Error| Error::Path { path: paths(changes), message: error.message().to_owned() };
-    let tree = handle.find_tree(builder.create_updated(handle, &base).map_err(wrong)?)?;
-    write_commit(handle, &tree, &[&parent], message, author, key)
+    builder.create_updated(handle, base).map_err(wrong)
 }
 
 fn paths(changes: &[FileChange]) -> String {
@@ -199,6 +214,19 @@ mod tests {
 
     fn write(path: &str, content: &str) -> FileChange {
         FileChange { path: path.into(), content: Some(content.into()) }
+    }
+
+    #[test]
+    fn a_tree_is_made_without_a_commit() {
+        let remote = Remote::new();
+        let parent = remote.push(&[("a", "1"), ("b", "1")], "first");
+        let repository = remote.open();
+        repository.fetch("main").unwrap();
+        let changes = [write("a", "2"), FileChange { path: "b".into(), content: None }];
+        let tree = repository.tree_with(&parent, &changes).unwrap();
+        assert_eq!((tree.read("a").unwrap(), tree.read("b").unwrap()), (Some(b"2".to_vec()), None));
+        assert_eq!(repository.tree_with(&parent, &[]).unwrap().id(), repository.tree(&parent).unwrap().id());
+        assert_eq!(repository.fetch("main").unwrap().head, parent, "nothing was pushed");
     }
 
     #[test]

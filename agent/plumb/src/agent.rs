@@ -3,6 +3,7 @@
 mod board;
 mod credentials;
 mod environment;
+mod fields;
 mod forge;
 mod hooks;
 mod ledger;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use board::{Board, Key};
 pub(crate) use environment::{Inputs, field_rules};
+use fields::Values;
 use hooks::HookTokens;
 use metrics::Metrics;
 use quota::Quota;
@@ -88,6 +90,7 @@ pub(crate) struct Context {
     environments: Arc<Catalog<Environment>>,
     requests: Arc<Catalog<PromotionRequest>>,
     hook_tokens: Arc<HookTokens>,
+    values: Arc<Values>,
     /// Plurals of the custom resources whose first list is in.
     synced: watch::Sender<BTreeSet<String>>,
     promotions: Arc<Mutex<BTreeMap<Key, watch::Sender<Vec<PromotionRecord>>>>>,
@@ -122,6 +125,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         environments: Arc::default(),
         requests: Arc::default(),
         hook_tokens: Arc::default(),
+        values: Arc::default(),
         synced: watch::Sender::default(),
         promotions: Arc::default(),
         remotes: Arc::new(Remotes::new(cluster.clone())),

@@ -5,6 +5,7 @@ mod chart;
 mod deploy;
 mod drift;
 mod expressions;
+mod fields;
 mod gates;
 mod health;
 mod hooks;

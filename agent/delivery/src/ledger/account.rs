@@ -20,6 +20,8 @@ pub struct Run {
     pub digest: Option<Digest>,
     /// The directory of the overlay.
     pub path: Option<String>,
+    /// Where values are copied into the overlay: the revision whose values it had, see [`Entry::promoted`].
+    pub promoted: Option<String>,
     /// The full id of the commit that asked for it.
     pub request: Option<String>,
     /// When everything was healthy for the first time.
@@ -38,6 +40,14 @@ pub struct Run {
     pub rolled_back: bool,
     /// The last that was said of its health.
     pub(super) health: Option<Event>,
+}
+
+impl Run {
+    /// The revision that the environment is at for those downstream.
+    #[must_use]
+    pub fn proven(&self) -> &str {
+        self.promoted.as_deref().unwrap_or(&self.revision)
+    }
 }
 
 /// The sum of a ledger, line by line.
@@ -79,6 +89,7 @@ impl Account {
                 applied: began,
                 digest: entry.digest,
                 path: entry.path.clone(),
+                promoted: entry.promoted.clone(),
                 request: entry.request.clone(),
                 proved: None,
                 healthy: None,
@@ -133,15 +144,15 @@ impl Account {
     #[must_use]
     pub fn state(&self) -> promotion::State {
         let healthy = |run: &Run| {
-            Some(promotion::Healthy { revision: run.revision.clone(), since: run.healthy?, until: run.until })
+            Some(promotion::Healthy { revision: run.proven().to_owned(), since: run.healthy?, until: run.until })
         };
         promotion::State {
-            revision: self.runs.last().map(|run| run.revision.clone()),
+            revision: self.runs.last().map(|run| run.proven().to_owned()),
             applied: self.runs.last().map(|run| run.applied),
             degraded: self.runs.last().filter(|run| run.health == Some(Event::Degraded)).and_then(|run| run.degraded),
             healthy: self.runs.iter().filter_map(healthy).collect(),
             drifted: self.drifted,
-            digests: self.runs.iter().filter_map(|run| Some((run.revision.clone(), run.digest?))).collect(),
+            digests: self.runs.iter().filter_map(|run| Some((run.proven().to_owned(), run.digest?))).collect(),
         }
     }
 }

@@ -23,6 +23,8 @@ struct Scene {
     observed: Observed,
     now: i64,
     written: String,
+    /// Whose values the overlay has.
+    promoted: Option<String>,
 }
 
 impl Scene {
@@ -37,14 +39,20 @@ impl Scene {
             pin: None,
             agent: "0.1.0".into(),
         };
-        Self { account: Account::default(), observed, now: 0, written: String::new() }
+        Self { account: Account::default(), observed, now: 0, written: String::new(), promoted: None }
     }
 
     fn apply(mut self, revision: &str, digest: &str) -> Self {
         let digest = Digest::of(digest.as_bytes());
         let last = self.observed.history.first();
         let healthy = last.filter(|last| last.digest == Some(digest)).and_then(|last| last.healthy);
-        let ran = Ran { revision: id(revision), digest: Some(digest), applied: at(self.now), healthy };
+        let ran = Ran {
+            revision: id(revision),
+            promoted: self.promoted.clone(),
+            digest: Some(digest),
+            applied: at(self.now),
+            healthy,
+        };
         self.observed.history.insert(0, ran);
         if healthy.is_none() {
             self.observed.health = Some(HealthStatus::Progressing);
@@ -88,6 +96,30 @@ impl Scene {
         expected.assert_eq(&shortened.collect::<String>());
         self
     }
+}
+
+#[test]
+fn where_values_are_copied_the_ledger_proves_the_revision_that_they_are_of() {
+    let pin = Pin { requested_by: Some(id("a1")), ..Pin::new(id("a1")) };
+    let mut scene = Scene::new();
+    scene.promoted = Some(NO_VALUES.into());
+    let mut scene = scene.apply("a1", "before").health(HealthStatus::Healthy).pass(5).look();
+    scene.promoted = Some(id("a1"));
+    let scene = scene.change(|it| it.pin = Some(pin)).apply("b2", "after").health(HealthStatus::Healthy).pass(5).look();
+    expect![[r#"
+        a1 2027-01-15T08:00:05.000Z applied since=2027-01-15T08:00:00Z digest=6db7d803e74f1ffa7d8f5adc0bf95b3e15bf4c8373fffadf546227cc6c6742cb path=overlays/prod promoted=none objects=3 agent=0.1.0
+        a1 2027-01-15T08:00:05.001Z healthy since=2027-01-15T08:00:00Z objects=3 healthy=3 agent=0.1.0
+        b2 2027-01-15T08:00:10.000Z applied since=2027-01-15T08:00:05Z digest=f39592393ef0859cb196a52693d2cea00fb2df784b3c04ae54aa7cadb8e562f8 path=overlays/prod promoted=a100000000000000000000000000000000000000 objects=3 request=a100000000000000000000000000000000000000 agent=0.1.0
+        b2 2027-01-15T08:00:10.001Z healthy since=2027-01-15T08:00:05Z objects=3 healthy=3 agent=0.1.0
+    "#]].assert_eq(&scene.written);
+    let state = scene.account.state();
+    assert_eq!(state.revision, Some(id("a1")));
+    let healthy: Vec<_> = state.healthy.iter().map(|healthy| (healthy.revision.as_str(), healthy.since)).collect();
+    assert_eq!(
+        healthy,
+        [(NO_VALUES, at(0)), (id("a1").as_str(), at(5))],
+        "what ran before the copy proves nothing of it"
+    );
 }
 
 #[test]

@@ -60,6 +60,7 @@ fn entry(line: &str) -> Option<Entry> {
             "since" => entry.since = Some(value.parse().ok()?),
             "digest" => entry.digest = Some(Digest::from_hex(value)?),
             "path" => entry.path = Some(value.to_owned()),
+            "promoted" => entry.promoted = Some(value.to_owned()),
             "objects" => count(|objects| &mut objects.total)?,
             "healthy" => count(|objects| &mut objects.healthy)?,
             "progressing" => count(|objects| &mut objects.progressing)?,
@@ -121,6 +122,9 @@ pub fn print(entry: &Entry) -> String {
     }
     if let Some(path) = &entry.path {
         word("path", &short(path));
+    }
+    if let Some(promoted) = &entry.promoted {
+        word("promoted", &short(promoted));
     }
     if let Some(objects) = entry.objects {
         word("objects", &objects.total.to_string());

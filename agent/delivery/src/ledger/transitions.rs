@@ -13,6 +13,8 @@ use crate::pin::Pin;
 pub struct Ran {
     /// The full id of the revision.
     pub revision: String,
+    /// Where values are copied into the overlay: the revision whose values it had, see [`Entry::promoted`].
+    pub promoted: Option<String>,
     /// The digest of its manifests.
     pub digest: Option<Digest>,
     /// When it was applied.
@@ -101,17 +103,21 @@ impl Writer<'_> {
 
     fn applied(&mut self, ran: &Ran, newest: bool) {
         let observed = self.observed;
-        let pin = observed.pin.as_ref().filter(|pin| newest && pin.revision == ran.revision);
+        let pin = observed
+            .pin
+            .as_ref()
+            .filter(|pin| newest && pin.revision == *ran.promoted.as_ref().unwrap_or(&ran.revision));
         if let Some(failed) = pin.and_then(|pin| pin.rollback_of.as_deref())
-            && self.account.runs.last().is_some_and(|last| last.revision == failed)
+            && let Some(last) = self.account.runs.last().filter(|last| last.proven() == failed)
         {
-            let reason = format!("to {}", ran.revision);
-            self.write(failed, Event::RolledBack, |entry| entry.reason = Some(reason));
+            let (reason, failed) = (format!("to {}", ran.revision), last.revision.clone());
+            self.write(&failed, Event::RolledBack, |entry| entry.reason = Some(reason));
         }
         self.write(&ran.revision, Event::Applied, |entry| {
             entry.since = Some(ran.applied);
             entry.digest = ran.digest;
             entry.path = Some(observed.path.clone());
+            entry.promoted.clone_from(&ran.promoted);
             entry.objects = observed
                 .objects
                 .filter(|_| newest)

@@ -3,7 +3,7 @@
 use plumb_yaml::{Data, Limits, Node, Schema, Value};
 use serde_json::json;
 
-use super::{Hold, Pin};
+use super::{Hold, Pin, Strategy};
 
 const API_VERSION: &str = "plumb.dev/v1alpha1";
 const KIND: &str = "Pin";
@@ -11,6 +11,11 @@ const KIND: &str = "Pin";
 const HEADER: &str = "\
 # The revision of this repository that runs in the environment beside this file.
 # Plumb moves it with a promotion commit; to choose another revision yourself, commit a change of `revision`.
+";
+
+const FIELDS_HEADER: &str = "\
+# The revision whose values were copied into the overlay beside this file, which runs at the head of the branch.
+# Plumb changes both with a promotion commit.
 ";
 
 /// Why a pin file names no revision.
@@ -84,8 +89,8 @@ pub fn parse(text: &[u8], file: &str) -> Result<Pin, Error> {
         return Err(Error::Documents { file: file.to_owned(), count: documents.len() });
     };
     let reader = Reader { file };
-    let fields = ["apiVersion", "kind", "revision", "from", "requestedBy", "rollbackOf", "hold"];
-    let [api_version, kind, revision, from, requested_by, rollback_of, hold] =
+    let fields = ["apiVersion", "kind", "revision", "from", "requestedBy", "rollbackOf", "hold", "strategy"];
+    let [api_version, kind, revision, from, requested_by, rollback_of, hold, strategy] =
         reader.fields("the file", document, fields)?;
     reader.constant(reader.required(document, "apiVersion", api_version)?, "apiVersion", API_VERSION)?;
     reader.constant(reader.required(document, "kind", kind)?, "kind", KIND)?;
@@ -95,6 +100,7 @@ pub fn parse(text: &[u8], file: &str) -> Result<Pin, Error> {
         requested_by: requested_by.map(|commit| reader.commit(commit, "requestedBy")).transpose()?,
         rollback_of: rollback_of.map(|commit| reader.commit(commit, "rollbackOf")).transpose()?,
         hold: hold.map(|hold| reader.hold(hold)).transpose()?,
+        strategy: strategy.map(|strategy| reader.strategy(strategy)).transpose()?.unwrap_or_default(),
     })
 }
 
@@ -106,7 +112,7 @@ pub fn print(pin: &Pin) -> String {
         [one] => Some(json!(one)),
         several => Some(json!(several)),
     };
-    let fields: [(&str, Option<Value>); 7] = [
+    let fields: [(&str, Option<Value>); 8] = [
         ("apiVersion", Some(json!(API_VERSION))),
         ("kind", Some(json!(KIND))),
         ("revision", Some(json!(pin.revision))),
@@ -114,10 +120,12 @@ pub fn print(pin: &Pin) -> String {
         ("requestedBy", pin.requested_by.as_ref().map(|commit| json!(commit))),
         ("rollbackOf", pin.rollback_of.as_ref().map(|commit| json!(commit))),
         ("hold", pin.hold.as_ref().map(|hold| json!({"reason": hold.reason}))),
+        ("strategy", (pin.strategy == Strategy::Fields).then(|| json!("Fields"))),
     ];
     // A document for each field, since the printer sorts keys and people read from the top.
     let fields = fields.into_iter().filter_map(|(name, value)| Some(plumb_yaml::print(&json!({name: value?}))));
-    [HEADER.to_owned()].into_iter().chain(fields).collect()
+    let header = if pin.strategy == Strategy::Fields { FIELDS_HEADER } else { HEADER };
+    [header.to_owned()].into_iter().chain(fields).collect()
 }
 
 /// Reads fields, and names the file in errors.
@@ -185,6 +193,14 @@ impl Reader<'_> {
         match node.text() {
             Some(text) if !text.is_empty() && !node.is_null() => Ok(text.to_owned()),
             _ => Err(self.wrong(node, "from", "the name of an environment, or a list of names")),
+        }
+    }
+
+    fn strategy(&self, node: &Node) -> Result<Strategy, Error> {
+        match node.as_str() {
+            Some("Tree") => Ok(Strategy::Tree),
+            Some("Fields") => Ok(Strategy::Fields),
+            _ => Err(self.wrong(node, "strategy", "Tree or Fields")),
         }
     }
 

@@ -1,7 +1,7 @@
 use expect_test::{Expect, expect};
-use proptest::prelude::*;
+use proptest::{prelude::*, strategy::Strategy as _};
 
-use super::*;
+use super::{Strategy, *};
 
 const REVISION: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
@@ -30,6 +30,7 @@ fn what_a_person_writes() {
                 requested_by: None,
                 rollback_of: None,
                 hold: None,
+                strategy: Tree,
             }
         "#]],
     );
@@ -44,6 +45,7 @@ fn what_a_person_writes() {
                 requested_by: None,
                 rollback_of: None,
                 hold: None,
+                strategy: Tree,
             }
         "#]],
     );
@@ -59,6 +61,7 @@ fn what_a_person_writes() {
                 requested_by: None,
                 rollback_of: None,
                 hold: None,
+                strategy: Tree,
             }
         "#]],
     );
@@ -146,7 +149,7 @@ fn fields_that_a_pin_does_not_have_that_way() {
     check_lines(
         &format!("{valid}Revision: a\n"),
         expect![[r#"
-            overlays/staging/promoted.yaml, line 4: Revision is not a field here; the fields are apiVersion, kind, revision, from, requestedBy, rollbackOf, hold
+            overlays/staging/promoted.yaml, line 4: Revision is not a field here; the fields are apiVersion, kind, revision, from, requestedBy, rollbackOf, hold, strategy
         "#]],
     );
     check_lines(
@@ -233,6 +236,27 @@ fn what_a_promotion_writes() {
 }
 
 #[test]
+fn the_revision_of_values_is_told_from_one_that_runs() {
+    let pin = Pin { strategy: Strategy::Fields, ..Pin::new(REVISION.into()) };
+    expect![[r#"
+        # The revision whose values were copied into the overlay beside this file, which runs at the head of the branch.
+        # Plumb changes both with a promotion commit.
+        apiVersion: plumb.dev/v1alpha1
+        kind: Pin
+        revision: 4b825dc642cb6eb9a060e54bf8d69288fbee4904
+        strategy: Fields
+    "#]]
+    .assert_eq(&print(&pin));
+    assert_eq!(parse(print(&pin).as_bytes(), "f").unwrap(), pin);
+    check_lines(
+        &format!("revision: {REVISION}\nstrategy: Some\n"),
+        expect![[r#"
+        overlays/staging/promoted.yaml, line 4: strategy must be Tree or Fields
+    "#]],
+    );
+}
+
+#[test]
 fn where_it_is() {
     assert_eq!(path("overlays/staging"), "overlays/staging/promoted.yaml");
     assert_eq!(path("./overlays//staging/"), "overlays/staging/promoted.yaml");
@@ -247,8 +271,10 @@ proptest! {
         requested_by in prop::option::of("[0-9a-f]{40}"),
         rollback_of in prop::option::of("[0-9a-f]{40}"),
         reason in prop::option::of("[ -~\n]{0,20}[!-~]"),
+        of_fields: bool,
     ) {
-        let pin = Pin { revision, from, requested_by, rollback_of, hold: reason.map(|reason| Hold { reason }) };
+        let strategy = if of_fields { Strategy::Fields } else { Strategy::Tree };
+        let pin = Pin { revision, from, requested_by, rollback_of, hold: reason.map(|reason| Hold { reason }), strategy };
         let text = print(&pin);
         prop_assert_eq!(parse(text.as_bytes(), "f"), Ok(pin), "{}", text);
     }

@@ -21,6 +21,8 @@ pub struct Proposal<'a> {
     pub mark: &'a Mark,
     /// The pin file that the pull request changes.
     pub pin: &'a str,
+    /// The files of the overlay into which it copies values, where that is the strategy.
+    pub copied: Option<&'a [String]>,
     /// The revision that runs now; `None` when there is no pin yet.
     pub before: Option<&'a str>,
     /// All gates.
@@ -76,8 +78,22 @@ pub fn body(proposal: &Proposal<'_>, style: Style) -> String {
             write!(out, "Merging this gives **{}** its first revision, `{}`", mark.environment, short(&mark.revision))
         }
     };
-    let _ =
-        writeln!(out, ": it changes the pin {} and nothing else, and any way of merging will do.", code(proposal.pin));
+    let _ = match proposal.copied {
+        None => writeln!(
+            out,
+            ": it changes the pin {} and nothing else, and any way of merging will do.",
+            code(proposal.pin)
+        ),
+        Some(files) => {
+            let files: Vec<String> = files.iter().map(|file| code(file)).collect();
+            let files = if files.is_empty() { "no file, for they are there already".into() } else { files.join(", ") };
+            writeln!(
+                out,
+                ": it copies the values of that revision into {files}, notes it in {}, and any way of merging will do.",
+                code(proposal.pin)
+            )
+        }
+    };
     let _ = if mark.request.is_empty() {
         writeln!(out, "\n{} takes by itself what its upstreams proved.", mark.environment)
     } else {
@@ -95,8 +111,11 @@ pub fn body(proposal: &Proposal<'_>, style: Style) -> String {
     let room = room.saturating_sub(rendered.chars().count());
     out.push_str(&rendered);
     out.push_str(&comparison("Against the cluster", &proposal.live, style, room));
-    let _ =
-        write!(out, "\nPlumb keeps this text current; what is written here by hand is lost. Digest of the manifests: ");
+    let _ = write!(
+        out,
+        "\nPlumb keeps this text current; what is written here by hand is lost. Digest of the {}: ",
+        if proposal.copied.is_some() { "values" } else { "manifests" }
+    );
     out.push_str(
         &mark.digest.as_deref().map_or_else(
             || "none, for they can't be rendered".to_owned(),

@@ -36,6 +36,7 @@ fn entry(subject: &str) -> Entry {
 fn write(changelog: &[Entry], differences: &[Difference], style: Style) -> String {
     let (mark, gates) = (mark(), gates());
     let proposal = Proposal {
+        copied: None,
         mark: &mark,
         pin: "overlays/prod/promoted.yaml",
         before: Some(OLD),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{Checker, NoteCommit, SKEW};
-use crate::ledger::{Account, Event};
+use crate::ledger::{Account, Event, NO_VALUES};
 use crate::promotion::{History, short};
 
 impl<H: History> Checker<'_, H> {
@@ -19,18 +19,21 @@ impl<H: History> Checker<'_, H> {
             self.order(environment, &ledger.lines);
             self.story(environment, &ledger.lines);
             let pinned = self.pinned(environment);
-            let ran: BTreeMap<&str, Timestamp> = ledger
+            let ran: BTreeMap<&str, (Timestamp, Option<&str>)> = ledger
                 .lines
                 .iter()
                 .filter(|(_, entry)| entry.event == Event::Applied)
-                .map(|(revision, entry)| (revision.as_str(), entry.began()))
+                .map(|(revision, entry)| (revision.as_str(), (entry.began(), entry.promoted.as_deref())))
                 .collect();
-            for (revision, time) in ran {
+            for (revision, (time, promoted)) in ran {
+                // Where values are copied, what runs is the head, and the pin names the revision that they are of.
+                let named = promoted.unwrap_or(revision);
                 if !self.history.is_ancestor(revision, head)? {
                     let message = "its note says that it ran, and it is not on the branch: the note is forged, or the branch was rewritten";
                     self.problem(environment, revision, "not-on-branch", message.into());
                 } else if let Some((since, pinned)) = &pinned
-                    && !pinned.contains(revision)
+                    && !pinned.contains(named)
+                    && named != NO_VALUES
                     // Before its first pin, an environment may have followed the branch.
                     && time > *since
                 {
@@ -44,7 +47,7 @@ impl<H: History> Checker<'_, H> {
             }
             let last = Account::of(ledger.lines.iter().cloned()).runs.pop();
             if let (Some(last), Some(pin)) = (last, self.pin(environment))
-                && last.revision != pin
+                && last.proven() != pin
             {
                 let message =
                     format!("the pin names it, and by its ledger {environment} still runs {}", short(&last.revision));

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Context,
     board::{Head, Key, Tracked},
+    fields::neighbours,
     retry::Retry,
 };
 
@@ -186,8 +187,10 @@ impl Writer {
             return;
         }
         let at = head.revision.clone();
+        let (values, all) = (self.cx.values.clone(), neighbours(&self.cx, &self.key));
         let seen = tokio::task::spawn_blocking(move || {
-            let look = |(name, account, environment)| observe::look(&head, name, account, environment);
+            let others = observe::Others { environments: &all, values: &values };
+            let look = |(name, account, environment)| observe::look(&head, name, account, environment, &others);
             turned.into_iter().map(look).collect::<Vec<_>>()
         });
         for seen in seen.await.unwrap_or_default() {

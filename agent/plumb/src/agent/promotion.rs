@@ -31,7 +31,9 @@ const ELSEWHERE: SignedDuration = SignedDuration::from_secs(10);
 pub(crate) enum Answer {
     /// Nothing was pushed; look again at this time at the latest.
     Nothing(Option<Timestamp>),
-    /// The branch has moved, by us or by somebody else.
+    /// The branch has moved to this commit, which was pushed.
+    Pushed(CommitId),
+    /// The branch has moved, to who knows what.
     Moved,
 }
 
@@ -121,8 +123,9 @@ pub(crate) async fn answer(
         for (name, revision) in unchecked {
             let named = |environment: &&Arc<Environment>| Key::of(&***environment).name == name;
             let Some(environment) = environments.iter().find(named) else { continue };
-            let gates = checks::look(cx, git, environment, revision).await;
-            memory.looked(environment, revision, gates);
+            let place = checks::Place { git, head, environments: &environments };
+            let gates = checks::look(cx, &place, environment, revision).await;
+            memory.looked(environment, head, revision, gates);
         }
         looked = true;
     };
@@ -139,8 +142,9 @@ pub(crate) async fn answer(
         if memory.failed().contains_key(&attempt) {
             continue;
         }
-        match commit::promote(key, repository, git, head, cx, decision).await {
-            Ok(()) => return Answer::Moved,
+        match commit::promote(key, repository, git, head, cx, &environments, decision).await {
+            Ok(Some(commit)) => return Answer::Pushed(commit),
+            Ok(None) => {}
             Err(GitError::Rejected { .. }) => {
                 tracing::info!(repository = %key, environment = decision.environment, "somebody pushed meanwhile; deciding again");
                 return Answer::Moved;

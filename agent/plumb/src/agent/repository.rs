@@ -96,6 +96,11 @@ async fn follow(
                     moved_from.clone_from(&worker.status.revision);
                     break;
                 }
+                Answer::Pushed(commit) => {
+                    // Environments need not wait for the server to tell what it was just told.
+                    worker.moved_to(commit).await;
+                    break;
+                }
                 Answer::Moved => wake = wake.min(Instant::now() + pushes.failed(FIRST_RETRY, interval)),
                 Answer::Nothing(Some(again)) => {
                     let left = Duration::try_from(again.duration_since(Timestamp::now())).unwrap_or_default();
@@ -138,6 +143,12 @@ async fn follow(
 
 /// Another agent, or a person, asks for a fetch by changing this annotation.
 pub(crate) const FETCH_ANNOTATION: &str = "plumb.dev/fetch-requested-at";
+
+/// What differs between two heads. It spares every environment a look of its own at both trees; what can't be told costs no more than that.
+fn moved(git: &plumb_git::Repository, from: CommitId, to: &CommitId) -> Option<Arc<Moved>> {
+    let paths = git.changed_paths(&from, to).ok().filter(|paths| paths.len() <= MOVED)?;
+    Some(Arc::new(Moved { from, paths }))
+}
 
 fn fetch_request(repository: &Repository) -> Option<&String> {
     repository.metadata.annotations.as_ref()?.get(FETCH_ANNOTATION)
@@ -232,11 +243,9 @@ impl Worker {
             };
             let fetched = git.fetch_with(&branch, &[REFERENCES, requests::TAGS])?;
             let revision = fetched.head;
-            // It spares every environment a look of its own at both trees. What can't be told costs no more than that.
-            let paths = |from: &CommitId| git.changed_paths(from, &revision).ok().filter(|paths| paths.len() <= MOVED);
             let moved = match before {
                 Some(before) if before.revision == revision => before.moved,
-                Some(Head { revision: from, .. }) => paths(&from).map(|paths| Arc::new(Moved { from, paths })),
+                Some(Head { revision: from, .. }) => moved(&git, from, &revision),
                 None => None,
             };
             Ok::<_, plumb_git::Error>(Head { git, revision, moved })
@@ -251,6 +260,16 @@ impl Worker {
             Ok(Err(error)) => Err(Failure { class: error.class(), message: error.to_string() }),
             Err(error) => Err(Failure { class: Class::Internal, message: format!("the fetch ended early: {error}") }),
         }
+    }
+
+    /// Publishes a commit that was pushed as the head, before the next fetch finds it there.
+    async fn moved_to(&mut self, commit: CommitId) {
+        let Some(Head { git, revision: from, .. }) = self.head.clone() else { return };
+        let (of, to) = (git.clone(), commit.clone());
+        let moved = tokio::task::spawn_blocking(move || moved(&of, from, &to)).await.ok().flatten();
+        let head = Head { git, revision: commit, moved };
+        self.head = Some(head.clone());
+        self.cx.board.publish(&self.key, Tracked::At(head));
     }
 
     fn directory(&self) -> PathBuf {

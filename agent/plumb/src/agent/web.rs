@@ -145,7 +145,11 @@ fn environment(key: &Key, environment: &Environment) -> EnvironmentView {
         name: key.name.clone(),
         repository: spec.repository.name.clone(),
         path: spec.path.clone(),
-        mode: if spec.promotion.is_some() { Mode::Pinned } else { Mode::Following },
+        mode: if spec.promotion.as_ref().is_some_and(plumb_api::Promotion::is_pinned) {
+            Mode::Pinned
+        } else {
+            Mode::Following
+        },
         revision: status.revision.clone(),
         attempted_revision: status.attempted_revision.clone(),
         suspended: spec.suspend,

@@ -81,7 +81,7 @@ fn read(git: &Repository, commit: &plumb_git::Commit) -> Result<Commit, GitError
     let (mut pins, mut others) = (Vec::new(), 0);
     let is_pin = |path: &String| path.rsplit('/').next() == Some(pin::FILE);
     let changed = git.changes_of(&commit.id)?;
-    others += changed.iter().filter(|path| !is_pin(path)).count();
+    let all = changed.clone();
     if changed.iter().any(is_pin) {
         let tree = git.tree(&commit.id)?;
         let before = commit.parents.first().map(|parent| git.tree(parent)).transpose()?;
@@ -91,6 +91,15 @@ fn read(git: &Repository, commit: &plumb_git::Commit) -> Result<Commit, GitError
             pins.push(PinChange { path, before, after });
         }
     }
+    let copied_to = |pin: &PinChange| match &pin.after {
+        Some(Ok(after)) if after.strategy == pin::Strategy::Fields => {
+            pin.path.strip_suffix(pin::FILE).map(str::to_owned)
+        }
+        _ => None,
+    };
+    let overlays: Vec<String> = pins.iter().filter_map(copied_to).collect();
+    let copied = |path: &String| overlays.iter().any(|overlay| path.starts_with(overlay.as_str()));
+    others += all.iter().filter(|path| !is_pin(path) && !copied(path)).count();
     Ok(Commit {
         id: commit.id.to_string(),
         message: commit.message.clone(),

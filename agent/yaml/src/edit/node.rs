@@ -99,6 +99,17 @@ impl Node {
         }
     }
 
+    /// Makes a scalar what another text in a style is: `8080` is a number then, whatever was there. Its comments and its anchor stay. Says
+    /// whether this is a scalar.
+    pub fn set_scalar(&mut self, new: impl Into<String>, style: Style) -> bool {
+        if self.text().is_none() {
+            return false;
+        }
+        self.content = Content::Scalar { text: new.into(), style };
+        (self.tag, self.implied) = (None, Implied::Nothing);
+        true
+    }
+
     /// How a scalar is written; plain for everything else.
     #[must_use]
     pub fn style(&self) -> Style {

@@ -102,5 +102,6 @@ impl Worker {
 
 /// The repository whose branch an environment follows, without a pin in between.
 fn branch(environment: &Environment) -> Option<&NameReference> {
-    environment.spec.promotion.is_none().then_some(&environment.spec.repository)
+    let pinned = environment.spec.promotion.as_ref().is_some_and(plumb_api::Promotion::is_pinned);
+    (!pinned).then_some(&environment.spec.repository)
 }

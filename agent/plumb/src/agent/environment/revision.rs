@@ -1,7 +1,7 @@
 //! Which revision shall run.
 
 use plumb_api::Reason;
-use plumb_delivery::pin::{self, Pin};
+use plumb_delivery::pin::{self, Pin, Strategy};
 use plumb_git::CommitId;
 
 use super::{Worker, reconcile::Outcome};
@@ -14,6 +14,9 @@ impl Worker {
             return Ok((head.revision.clone(), None));
         };
         let file = pin::path(&self.environment.spec.path);
+        if !promotion.is_pinned() {
+            return Ok((head.revision.clone(), held(head, &file).await));
+        }
         // A pin that was not touched says what it said.
         if let Some((at, revision, hold)) = &self.pinned
             && (*at == head.revision || head.changed_since(at).is_some_and(|paths| !paths.contains(&file)))
@@ -41,8 +44,14 @@ impl Worker {
                 return Err(Outcome::transient(Reason::PinInvalid, format!("{file}: reading ended early: {error}")));
             }
         };
-        let Pin { revision, hold, .. } =
+        let Pin { revision, hold, strategy, .. } =
             pin::parse(&text, &file).map_err(|error| Outcome::config(Reason::PinInvalid, error.to_string()))?;
+        if strategy != Strategy::Tree {
+            let message = format!(
+                "{file}: the pin was written by the strategy Fields and names the revision of values, not one to run; what runs stays as it is until a revision is promoted, or until somebody takes the line 'strategy: Fields' out"
+            );
+            return Err(Outcome::config(Reason::PinInvalid, message));
+        }
         let (git, wanted) = (head.git.clone(), revision.clone());
         match tokio::task::spawn_blocking(move || git.resolve(&wanted)).await {
             Ok(Ok(revision)) => Ok((revision, hold.map(|hold| hold.reason))),
@@ -55,4 +64,16 @@ impl Worker {
             Err(error) => Err(Outcome::transient(Reason::PinInvalid, format!("{file}: {error}"))),
         }
     }
+}
+
+/// Why an environment that follows the head takes no promotion, if it takes none.
+async fn held(head: &Head, file: &str) -> Option<String> {
+    let (git, revision, file) = (head.git.clone(), head.revision.clone(), file.to_owned());
+    let read = tokio::task::spawn_blocking(move || {
+        let text = git.tree(&revision).and_then(|tree| tree.read(&file)).map_err(|error| error.to_string())?;
+        let pin = text.map(|text| pin::parse(&text, &file)).transpose().map_err(|error| error.to_string())?;
+        Ok(pin.and_then(|pin| pin.hold).map(|hold| hold.reason))
+    });
+    let read = read.await.unwrap_or_else(|error| Err(format!("reading ended early: {error}")));
+    read.unwrap_or_else(|why: String| Some(format!("its pin can't be read: {why}")))
 }

@@ -210,7 +210,7 @@ fn sides(
     let base = git.tree(head)?;
     let render = |tree: &Tree| comparison::render(cluster, environment, tree);
     let mut pinned = None;
-    if environment.spec.promotion.is_some() {
+    if environment.spec.promotion.as_ref().is_some_and(plumb_api::Promotion::is_pinned) {
         let file = pin::path(&environment.spec.path);
         let (before, after) = (base.read(&file)?, merged.read(&file)?);
         let revision = |text: &Option<Vec<u8>>| -> Result<Option<String>, String> {

@@ -19,7 +19,10 @@ use super::{
     exchange::{Open, Proposal},
     text::{self, Compared},
 };
-use crate::agent::board::Key;
+use crate::agent::{
+    board::Key,
+    fields::{Copier, neighbours},
+};
 
 /// How soon a merge that the forge was not ready for is tried again: it looks for conflicts after each push.
 const NOT_READY: Duration = Duration::from_secs(2);
@@ -28,8 +31,8 @@ const NOT_READY: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct Known {
     number: u64,
-    /// The head that was found to be as it shall be, and the pin of the base that it was found on.
-    checked: Option<(CommitId, Option<Vec<u8>>)>,
+    /// The head that was found to be as it shall be.
+    checked: Option<branch::Checked>,
     written: Option<Change>,
     /// The statuses of a commit.
     statuses: (String, BTreeMap<String, (GateVerdict, String)>),
@@ -113,13 +116,14 @@ pub(super) async fn sync(
     let mut gates = decision.gates.clone();
     gates.push(manifests_gate(&mark, blocked.as_deref()));
 
-    let head = ensure_branch(look, known, environment, proposal, &revision).await?;
+    let (head, copied) = ensure_branch(look, known, environment, proposal, &revision).await?;
     if open.as_ref().is_some_and(|pull| pull.number != known.number) || open.is_none() {
         let number = open.as_ref().map(|pull| pull.number).unwrap_or_default();
         let (checked, compared) = (known.checked.take(), known.compared.take());
         *known = Known { number, checked, compared, ..Known::default() };
     }
-    let change = text::text(look, known.compared.as_ref(), environment, proposal, &mark, &gates, policy.automerge);
+    let shown = text::Shown { mark: &mark, gates: &gates, copied: &copied, automerge: policy.automerge };
+    let change = text::text(look, known.compared.as_ref(), environment, proposal, &shown);
     let pull = match open {
         // A text that can't be read back tells what was approved, to people at least.
         Some(pull) if blocked.is_some() && Mark::read(&pull.body).is_none() => pull,
@@ -224,22 +228,28 @@ fn manifests_gate(mark: &Mark, blocked: Option<&str>) -> Gate {
     Gate { name: "manifests".into(), verdict, why }
 }
 
-/// Makes sure that the branch brings the pin and nothing else, and merges without a conflict. Gives its head.
+/// Makes sure that the branch brings the pin and what is copied with it and nothing else, and merges without a conflict. Gives its head, and
+/// the files with copied values.
 async fn ensure_branch(
     look: &Look<'_>,
     known: &mut Known,
     environment: &Environment,
     proposal: &Proposal,
     revision: &str,
-) -> Result<CommitId, Failure> {
-    let name = Key::of(environment).name;
-    let wanted = branch::Wanted::new(&name, environment, &proposal.decision, revision);
-    let author = look.author();
+) -> Result<(CommitId, Vec<String>), Failure> {
+    let (author, environments) = (look.author(), neighbours(look.cx, look.key));
     let (git, base, checked) = (look.git.clone(), look.head.clone(), known.checked.clone());
-    let checked = super::blocking(move || Ok(branch::ensure(&git, &base, &wanted, checked.as_ref(), &author)?)).await?;
+    let (environment, decision, revision) = (environment.clone(), proposal.decision.clone(), revision.to_owned());
+    let (checked, copied) = super::blocking(move || {
+        let copier = Copier { git: &git, environments: &environments };
+        let wanted = branch::Wanted::new(&copier, &base, &environment, &decision, &revision);
+        let wanted = wanted.map_err(Failure::Internal)?;
+        Ok((branch::ensure(&git, &base, &wanted, checked.as_ref(), &author)?, wanted.copied()))
+    })
+    .await?;
     let head = checked.0.clone();
     known.checked = Some(checked);
-    Ok(head)
+    Ok((head, copied))
 }
 
 async fn create(look: &Look<'_>, name: &str, change: Change, reviewers: &[String]) -> Result<PullRequest, Failure> {

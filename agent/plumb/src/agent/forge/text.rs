@@ -9,10 +9,11 @@ use plumb_delivery::{
     trailers,
 };
 use plumb_forge::Change;
-use plumb_git::CommitId;
+use plumb_git::{CommitId, Tree};
 use tokio::time::{Duration, Instant};
 
 use super::{Failure, Look, comparison, exchange::Proposal};
+use crate::agent::fields::{Copier, copies, neighbours};
 
 /// How far the changelog is read.
 const CHANGELOG: usize = 500;
@@ -37,6 +38,8 @@ pub(super) struct Compared {
 struct ComparedKey {
     before: Option<String>,
     revision: String,
+    /// The head of the branch, where the environment runs it.
+    head: Option<CommitId>,
     /// What runs: the digest of its manifests, and whether it drifted.
     runs: Option<String>,
     drifted: bool,
@@ -55,7 +58,9 @@ pub(super) async fn compare(
         let condition: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition = it;
         condition.type_ == condition_type::DRIFTED && condition.status == "True"
     };
+    let of_values = copies(environment);
     let key = ComparedKey {
+        head: of_values.then(|| look.head.clone()),
         before: proposal.before.clone(),
         revision: revision.to_owned(),
         runs: status.digest,
@@ -67,14 +72,18 @@ pub(super) async fn compare(
     let look_at = environment;
     let (git, cluster, environment) = (look.git.clone(), look.cx.cluster.clone(), environment.clone());
     let (before, revision) = (key.before.clone(), key.revision.clone());
+    let (head, environments) = (look.head.clone(), neighbours(look.cx, look.key));
     let work = tokio::task::spawn_blocking(move || {
-        let render = |revision: &str| {
-            let tree = CommitId::parse(revision).and_then(|id| git.tree(&id)).map_err(|error| error.to_string())?;
-            comparison::render(&cluster, &environment, &tree)
-        };
-        let new = render(&revision);
-        let old = before.as_deref().map(render).transpose();
-        (new, old, changelog(&git, before.as_deref(), &revision))
+        let copier = Copier { git: &git, environments: &environments };
+        let at =
+            |revision: &str| CommitId::parse(revision).and_then(|id| git.tree(&id)).map_err(|error| error.to_string());
+        let render = |tree: Result<Tree, String>| comparison::render(&cluster, &environment, &tree?);
+        let new = render(copier.tree(&head, &environment, &revision));
+        // Where values are copied, the head is what runs.
+        let old =
+            if of_values { Some(head.as_str()) } else { before.as_deref() }.map(|old| render(at(old))).transpose();
+        let values = of_values.then(|| copier.digest(&head, &environment, &revision));
+        (new, old, values, changelog(&git, before.as_deref(), &revision))
     });
     let mut compared = Compared {
         key,
@@ -88,11 +97,13 @@ pub(super) async fn compare(
         older: 0,
     };
     let ended = |error| Failure::Internal(format!("the comparison ended early: {error}"));
-    let (new, old, (entries, older)) = work.await.map_err(ended)?;
+    let (new, old, values, (entries, older)) = work.await.map_err(ended)?;
     (compared.changelog, compared.older) = (entries, older);
     match (new, old) {
         (Ok(new), old) => {
-            compared.digest = new.problems.is_empty().then(|| new.manifests.digest.to_string());
+            // A base that moves on changes manifests that are here anyway; what is approved are the values.
+            let digest = values.and_then(Result::ok).unwrap_or(new.manifests.digest);
+            compared.digest = new.problems.is_empty().then(|| digest.to_string());
             compared.problems.extend(new.problems.iter().map(ToString::to_string));
             let nothing = plumb_delivery::Manifests::none();
             let old = old.unwrap_or_else(|problem| {
@@ -141,22 +152,31 @@ fn changelog(git: &plumb_git::Repository, before: Option<&str>, revision: &str) 
     (entries, usize::from(commits.len() == CHANGELOG))
 }
 
+/// What the text shows of the pull request itself.
+pub(super) struct Shown<'a> {
+    pub(super) mark: &'a Mark,
+    pub(super) gates: &'a [Gate],
+    /// The files with copied values.
+    pub(super) copied: &'a [String],
+    pub(super) automerge: bool,
+}
+
 /// Title and body of the pull request.
 pub(super) fn text(
     look: &Look<'_>,
     compared: Option<&Compared>,
     environment: &Environment,
     proposal: &Proposal,
-    mark: &Mark,
-    gates: &[Gate],
-    automerge: bool,
+    shown: &Shown<'_>,
 ) -> Change {
     let capabilities = look.forge.capabilities();
     let nothing: &[String] = &[];
     let pin = pin::path(&environment.spec.path);
+    let Shown { mark, gates, copied, automerge } = *shown;
     let proposal = pull_request::Proposal {
         mark,
         pin: &pin,
+        copied: copies(environment).then_some(copied),
         before: proposal.before.as_deref(),
         gates,
         changelog: compared.map_or(&[], |it| &it.changelog),

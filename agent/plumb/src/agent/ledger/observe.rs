@@ -7,12 +7,15 @@ use plumb_api::{Environment, condition_type};
 use plumb_delivery::{
     Digest,
     health::HealthStatus,
-    ledger::{self, Account, Entry, Objects, Observed, Ran, transitions},
+    ledger::{self, Account, Entry, NO_VALUES, Objects, Observed, Ran, transitions},
     pin::{self, Pin},
 };
 use plumb_git::{CommitId, Error as GitError};
 
-use crate::agent::board::Head;
+use crate::agent::{
+    board::Head,
+    fields::{Copier, Values, copies},
+};
 
 /// An environment that was looked at.
 pub(super) struct Turned {
@@ -23,14 +26,21 @@ pub(super) struct Turned {
     pub(super) lines: Vec<(String, Entry)>,
 }
 
+/// What is known of the other environments of the repository.
+pub(super) struct Others<'a> {
+    pub(super) environments: &'a [Arc<Environment>],
+    pub(super) values: &'a Values,
+}
+
 /// Looks at one environment. It reads git, so it blocks.
 pub(super) fn look(
     head: &Head,
     name: String,
     account: Option<Account>,
     environment: Arc<Environment>,
+    others: &Others<'_>,
 ) -> Result<Turned, GitError> {
-    let observed = observed(head, &environment)?;
+    let observed = observed(head, &environment, others)?;
     let mut account = match account {
         Some(account) => account,
         None => read(head, &name, &observed)?,
@@ -55,7 +65,12 @@ fn read(head: &Head, name: &str, observed: &Observed) -> Result<Account, GitErro
     Ok(Account::of(lines))
 }
 
-fn observed(head: &Head, environment: &Environment) -> Result<Observed, GitError> {
+fn observed(head: &Head, environment: &Environment, others: &Others<'_>) -> Result<Observed, GitError> {
+    let copier = Copier { git: &head.git, environments: others.environments };
+    let promoted = |commit: &str| {
+        let at = || others.values.at(&copier, environment, commit).unwrap_or_else(|| NO_VALUES.to_owned());
+        copies(environment).then(at)
+    };
     let status = environment.status.clone().unwrap_or_default();
     let condition = |type_: &str| status.conditions.iter().find(|condition| condition.type_ == type_);
     let healthy = condition(condition_type::HEALTHY);
@@ -66,6 +81,7 @@ fn observed(head: &Head, environment: &Environment) -> Result<Observed, GitError
     });
     let history = status.history.iter().map(|record| Ran {
         revision: record.revision.clone(),
+        promoted: promoted(&record.revision),
         digest: Digest::from_hex(&record.digest),
         applied: record.applied_at.0,
         healthy: record.healthy_since.as_ref().map(|time| time.0),

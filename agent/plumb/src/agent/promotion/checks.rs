@@ -10,9 +10,10 @@ use plumb_delivery::{
     Desired, Manifests, Owner,
     promotion::{Gate, GateVerdict},
 };
+use plumb_git::CommitId;
 
 use super::render;
-use crate::agent::{Context, Inputs, board::Key};
+use crate::agent::{Context, Inputs, board::Key, fields::Copier};
 
 /// How many requests are under way at once.
 const PARALLEL: usize = 8;
@@ -23,13 +24,16 @@ const AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// How long others may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// Where a revision is on its way.
+pub(super) struct Place<'a> {
+    pub(super) git: &'a Arc<plumb_git::Repository>,
+    pub(super) head: &'a CommitId,
+    /// The environments of the repository.
+    pub(super) environments: &'a [Arc<Environment>],
+}
+
 /// Looks at a revision on its way into an environment.
-pub(super) async fn look(
-    cx: &Context,
-    git: &Arc<plumb_git::Repository>,
-    environment: &Environment,
-    revision: &str,
-) -> Vec<Gate> {
+pub(super) async fn look(cx: &Context, place: &Place<'_>, environment: &Environment, revision: &str) -> Vec<Gate> {
     let mut gates = Vec::new();
     let Some(promotion) = &environment.spec.promotion else { return gates };
     let key = Key::of(environment);
@@ -39,7 +43,7 @@ pub(super) async fn look(
     {
         cx.board.publish_inputs(&key, inputs);
     }
-    match render(cx, git, environment, revision).await {
+    match render(cx, place, environment, revision).await {
         Ok(manifests) => {
             gates.push(pass("render", format!("{} objects", manifests.objects.len())));
             gates.extend(prune(cx, environment, &manifests, revision).await);
@@ -69,12 +73,16 @@ fn wait(name: &str, why: String) -> Gate {
 
 async fn render(
     cx: &Context,
-    git: &Arc<plumb_git::Repository>,
+    place: &Place<'_>,
     environment: &Environment,
     revision: &str,
 ) -> Result<Manifests, String> {
-    let (cx, git, environment, revision) = (cx.clone(), git.clone(), environment.clone(), revision.to_owned());
-    let rendered = tokio::task::spawn_blocking(move || render::render(&cx, &git, &environment, &revision));
+    let (cx, environment, revision) = (cx.clone(), environment.clone(), revision.to_owned());
+    let (git, head, environments) = (place.git.clone(), place.head.clone(), place.environments.to_vec());
+    let rendered = tokio::task::spawn_blocking(move || {
+        let copier = Copier { git: &git, environments: &environments };
+        render::render(&cx, &environment, &copier.tree(&head, &environment, &revision)?)
+    });
     let rendered = rendered.await.unwrap_or_else(|error| Err(format!("the render ended early: {error}")))?;
     if rendered.errors.is_empty() { Ok(rendered.manifests) } else { Err(rendered.errors.join("; ")) }
 }

@@ -2,44 +2,50 @@
 
 use std::sync::Arc;
 
-use plumb_api::Repository;
+use plumb_api::{Environment, Repository};
 use plumb_cluster::Notice;
 use plumb_delivery::{
-    pin,
     promotion::{Action, Decision},
     trailers,
 };
-use plumb_git::{CommitId, Error as GitError, FileChange, Signature};
+use plumb_git::{CommitId, Error as GitError, Signature};
 
-use crate::agent::{Context, board::Key};
+use crate::agent::{Context, board::Key, fields::Copier};
 
-/// Writes the pin on top of the head and pushes it.
+/// Writes the pin on top of the head and pushes it. Gives the commit; `None` when there is nothing to do.
 pub(super) async fn promote(
     key: &Key,
     repository: &Repository,
     git: &Arc<plumb_git::Repository>,
     head: &CommitId,
     cx: &Context,
+    environments: &[Arc<Environment>],
     decision: &Decision,
-) -> Result<(), GitError> {
+) -> Result<Option<CommitId>, GitError> {
     let (Some(result), Some(pin)) = (decision.result(), decision.pin()) else {
-        return Ok(());
+        return Ok(None);
     };
     // Git does not know who leads, so nobody but this process can hold the push back.
     if !cx.cluster.may_write() {
-        return Ok(());
+        return Ok(None);
     }
     let owner = Key { namespace: key.namespace.clone(), name: decision.environment.clone() };
     let Some(environment) = cx.board.environments().into_iter().find(|environment| Key::of(&**environment) == owner)
     else {
-        return Ok(());
+        return Ok(None);
     };
-    let change = FileChange { path: pin::path(&environment.spec.path), content: Some(pin::print(&pin).into_bytes()) };
+    // Who ends a hold moves nothing else.
+    let copying = !matches!(decision.action, Action::Release { .. });
     let author = Signature { name: repository.spec.author.name.clone(), email: repository.spec.author.email.clone() };
     let (git, head, branch, message) =
         (git.clone(), head.clone(), repository.spec.branch.clone(), trailers::message(&result));
-    let pushed =
-        tokio::task::spawn_blocking(move || git.commit_and_push(&branch, &head, &[change], &message, &author)).await;
+    let (target, written, environments) = (environment.clone(), pin.clone(), environments.to_vec());
+    let pushed = tokio::task::spawn_blocking(move || {
+        let copier = Copier { git: &git, environments: &environments };
+        let changes = copier.changes(&head, &target, &written, copying).map_err(GitError::internal)?;
+        git.commit_and_push(&branch, &head, &changes, &message, &author)
+    })
+    .await;
     let commit = pushed.map_err(|error| GitError::internal(format!("the push ended early: {error}")))??;
     cx.metrics.promotions.with_label_values(&[&owner.namespace, &owner.name]).inc();
     tracing::info!(environment = %owner, revision = result.revision, %commit, request = result.request, "the pin was moved");
@@ -63,5 +69,5 @@ pub(super) async fn promote(
     if let Err(error) = cx.recorder.publish(&about, &notice).await {
         tracing::warn!(environment = %owner, %error, "an event could not be published");
     }
-    Ok(())
+    Ok(Some(commit))
 }

@@ -18,7 +18,11 @@ use plumb_kustomize::{Entry, Fs as _};
 
 use super::{Memory, memory::Log, render};
 use crate::{
-    agent::{Context, board::Key},
+    agent::{
+        Context,
+        board::Key,
+        fields::{Copier, copies},
+    },
     history,
 };
 
@@ -68,7 +72,7 @@ impl Facts<'_> {
     ) -> Result<(Arc<Vec<promotion::Commit>>, Vec<promotion::Environment>), GitError> {
         let mut known = Vec::new();
         for environment in environments {
-            known.push(self.environment(environment)?);
+            known.push(self.environment(environments, environment)?);
         }
         known.extend(self.elsewhere(&known)?);
         self.remember(environments, &mut known)?;
@@ -79,7 +83,7 @@ impl Facts<'_> {
     /// The decisions, and whether one waits for an environment that another agent runs.
     pub(super) fn decide(&self, environments: &[Arc<Environment>]) -> Result<(Decisions, bool), GitError> {
         let (commits, mut known) = self.known(environments)?;
-        let checks = self.memory.checks(environments);
+        let checks = self.memory.checks(environments, self.head);
         let input = |known: &[promotion::Environment]| {
             let input = Input {
                 commits: &commits,
@@ -101,7 +105,7 @@ impl Facts<'_> {
                 if let Some(place) = place
                     && place < environments.len()
                     && !known[place].state.digests.contains_key(revision)
-                    && let Some(digest) = self.digest(&environments[place], revision)
+                    && let Some(digest) = self.digest(environments, &environments[place], revision)
                 {
                     known[place].state.digests.insert(revision.clone(), digest);
                     learned = true;
@@ -190,7 +194,7 @@ impl Facts<'_> {
                 promotion::compared(&known[place], known, &[]).into_iter().map(str::to_owned).collect();
             for revision in revisions {
                 if !known[place].state.digests.contains_key(&revision)
-                    && let Some(digest) = self.digest(environment, &revision)
+                    && let Some(digest) = self.digest(environments, environment, &revision)
                 {
                     known[place].state.digests.insert(revision, digest);
                 }
@@ -198,19 +202,24 @@ impl Facts<'_> {
         }
     }
 
-    fn environment(&self, environment: &Environment) -> Result<promotion::Environment, GitError> {
+    fn environment(
+        &self,
+        environments: &[Arc<Environment>],
+        environment: &Environment,
+    ) -> Result<promotion::Environment, GitError> {
         let status = environment.status.clone().unwrap_or_default();
         let promotion = environment.spec.promotion.as_ref();
         let pin = if promotion.is_some() { self.pin(environment)? } else { None };
         let history = &status.history;
+        let copier = Copier { git: self.git, environments };
+        // What it is at for those downstream: where values are copied, that is not the revision that ran.
+        let ran: Vec<Option<String>> =
+            history.iter().map(|record| self.cx.values.at(&copier, environment, &record.revision)).collect();
+        let newest = history.iter().zip(&ran).take_while(|(_, at)| Some(*at) == ran.first());
         let healthy = history.iter().enumerate().filter_map(|(place, record)| {
             // What took a revision's place is the record before it, for the newest goes first.
             let until = place.checked_sub(1).and_then(|newer| history.get(newer)).map(|newer| newer.applied_at.0);
-            Some(promotion::Healthy {
-                revision: record.revision.clone(),
-                since: record.healthy_since.as_ref()?.0,
-                until,
-            })
+            Some(promotion::Healthy { revision: ran[place].clone()?, since: record.healthy_since.as_ref()?.0, until })
         });
         let drifted = status
             .conditions
@@ -229,14 +238,17 @@ impl Facts<'_> {
             suspended: environment.spec.suspend,
             pin,
             state: promotion::State {
-                revision: status.revision.clone(),
-                applied: status.history.first().map(|record| record.applied_at.0),
+                revision: if copies(environment) { ran.first().cloned().flatten() } else { status.revision.clone() },
+                applied: newest.last().map(|(record, _)| record.applied_at.0),
                 degraded,
                 healthy: healthy.collect(),
                 drifted,
+                // The newest goes first, and what a later head made of the same values is what counts.
                 digests: history
                     .iter()
-                    .filter_map(|record| Some((record.revision.clone(), Digest::from_hex(&record.digest)?)))
+                    .zip(&ran)
+                    .rev()
+                    .filter_map(|(record, at)| Some((at.clone()?, Digest::from_hex(&record.digest)?)))
                     .collect(),
             },
         })
@@ -347,14 +359,16 @@ impl Facts<'_> {
     }
 
     /// The digest of an environment's manifests at a revision; `None` when they can't be rendered.
-    fn digest(&self, environment: &Environment, revision: &str) -> Option<Digest> {
+    fn digest(&self, environments: &[Arc<Environment>], environment: &Environment, revision: &str) -> Option<Digest> {
         let key = Key::of(environment);
         let inputs = render::inputs(self.cx, environment)?;
-        let place = (format!("{key}:{}:{}", environment.spec.path, inputs.digest()), revision.to_owned());
+        let head = if copies(environment) { self.head.as_str() } else { "" };
+        let place = (format!("{key}:{}:{}:{head}", environment.spec.path, inputs.digest()), revision.to_owned());
         if let Some(known) = self.memory.digests.lock().unwrap_or_else(PoisonError::into_inner).get(&place) {
             return *known;
         }
-        let rendered = render::render(self.cx, self.git, environment, revision).ok();
+        let tree = Copier { git: self.git, environments }.tree(self.head, environment, revision);
+        let rendered = tree.and_then(|tree| render::render(self.cx, environment, &tree)).ok();
         let digest = rendered.filter(|rendered| rendered.complete).map(|rendered| rendered.manifests.digest);
         let mut digests = self.memory.digests.lock().unwrap_or_else(PoisonError::into_inner);
         if digests.len() > 1_000 {

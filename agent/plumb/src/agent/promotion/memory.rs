@@ -14,7 +14,7 @@ use plumb_delivery::{
 use plumb_git::CommitId;
 use tokio::sync::watch;
 
-use crate::agent::board::Key;
+use crate::agent::{board::Key, fields::copies};
 
 /// What is kept between decisions on one repository, so that an event in the cluster costs no walk through the history.
 #[derive(Default)]
@@ -39,6 +39,8 @@ struct Looked {
     gates: Vec<Gate>,
     time: Timestamp,
     generation: Option<i64>,
+    /// The head that was looked at, where the environment would run it.
+    head: Option<CommitId>,
 }
 
 /// For how long the API server's word is taken that it would take a revision.
@@ -62,14 +64,16 @@ impl Memory {
     }
 
     /// Keeps what was found.
-    pub(super) fn looked(&self, environment: &Environment, revision: &str, gates: Vec<Gate>) {
+    pub(super) fn looked(&self, environment: &Environment, head: &CommitId, revision: &str, gates: Vec<Gate>) {
         let place = (Key::of(environment).name, revision.to_owned());
-        let looked = Looked { gates, time: Timestamp::now(), generation: environment.metadata.generation };
+        let generation = environment.metadata.generation;
+        let head = copies(environment).then(|| head.clone());
+        let looked = Looked { gates, time: Timestamp::now(), generation, head };
         self.looked.lock().unwrap_or_else(PoisonError::into_inner).insert(place, looked);
     }
 
     /// What was found and still holds. What waits holds until it is to be asked again.
-    pub(super) fn checks(&self, environments: &[Arc<Environment>]) -> Checks {
+    pub(super) fn checks(&self, environments: &[Arc<Environment>], head: &CommitId) -> Checks {
         let now = Timestamp::now();
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         looked.retain(|(name, _), looked| {
@@ -79,6 +83,7 @@ impl Memory {
                 GateVerdict::Pass | GateVerdict::Fail => None,
             });
             environment.is_some_and(|environment| environment.metadata.generation == looked.generation)
+                && looked.head.as_ref().is_none_or(|at| at == head)
                 && now.duration_since(looked.time) < GOOD_FOR
                 && due.min().is_none_or(|due| due > now)
         });

@@ -73,7 +73,7 @@ impl Facts<'_> {
             }
             let (commits, known) = self.known(environments)?;
             let end = commits.iter().position(|commit| commit.id == *newer).unwrap_or(commits.len());
-            let checks = self.memory.checks(environments);
+            let checks = self.memory.checks(environments, self.head);
             let input = Input {
                 commits: &commits[..end],
                 environments: &known,

@@ -2,7 +2,7 @@
 
 use plumb_api::Environment;
 use plumb_delivery::{GroupKind, ManifestError, Manifests, Owner, definitions, split_api_version};
-use plumb_git::CommitId;
+use plumb_git::Tree;
 use plumb_kustomize::Builder;
 
 use crate::agent::{Context, Inputs, board::Key, environment::prepare};
@@ -22,22 +22,16 @@ pub(super) fn inputs(cx: &Context, environment: &Environment) -> Option<Inputs> 
     cx.board.inputs(&Key::of(environment)).or_else(without)
 }
 
-/// Renders an environment's overlay at a revision. It reads git, so it blocks.
+/// Renders an environment's overlay as it is in a tree. It reads git, so it blocks.
 ///
 /// # Errors
 /// Everything that is wrong with the overlay, for people.
-pub(super) fn render(
-    cx: &Context,
-    git: &plumb_git::Repository,
-    environment: &Environment,
-    revision: &str,
-) -> Result<Rendered, String> {
+pub(super) fn render(cx: &Context, environment: &Environment, tree: &Tree) -> Result<Rendered, String> {
     let key = Key::of(environment);
     let owner = Owner { namespace: key.namespace, name: key.name };
-    let tree = CommitId::parse(revision).and_then(|id| git.tree(&id)).map_err(|error| error.to_string())?;
     let path = environment.spec.path.trim_matches('/');
     let inputs = inputs(cx, environment).ok_or("what its variables come from has not been read yet")?;
-    let rendered = Builder::new(&tree).overrides(&inputs.overrides).build(path).map_err(|errors| errors.to_string())?;
+    let rendered = Builder::new(tree).overrides(&inputs.overrides).build(path).map_err(|errors| errors.to_string())?;
     let objects: Vec<_> = rendered.objects.into_iter().map(|object| (object.value, object.origin.file)).collect();
     let (manifests, errors) = prepare(&cx.cluster, &owner, &objects, &inputs);
     let coming = definitions(objects.iter().map(|(value, _)| value));

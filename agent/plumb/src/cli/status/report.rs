@@ -81,8 +81,12 @@ impl EnvironmentReport {
         let generation = environment.metadata.generation;
         let (ready, message) = ready(&status.conditions, generation);
         // An environment with promotion tries what its pin names, and nothing else.
-        let pinned =
-            environment.spec.promotion.as_ref().and(status.attempted_revision.clone().or(status.revision.clone()));
+        let pinned = environment
+            .spec
+            .promotion
+            .as_ref()
+            .filter(|it| it.is_pinned())
+            .and(status.attempted_revision.clone().or(status.revision.clone()));
         Self {
             namespace: environment.namespace().unwrap_or_default(),
             name: environment.name_any(),
