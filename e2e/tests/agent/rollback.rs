@@ -174,6 +174,28 @@ async fn what_degrades_soon_after_a_promotion_goes_back_by_itself() -> Result<()
     let message = stage.worktree.git(&["log", "-1", "--format=%B", "--", "overlays/staging/promoted.yaml"])?;
     ensure!(message.contains(&format!("Rolled-Back-From: {second}")), "{message}");
     ensure!(!message.contains("Promotion-Request"), "nobody asked: {message}");
+
+    // The measures of delivery tell the same as the ledger: two deployments, of which the second failed and was restored.
+    stage
+        .wait("the measures of delivery", async || {
+            let measures = [
+                ("plumb_deployment_total", 2.0),
+                ("plumb_deployment_failure_total", 1.0),
+                ("plumb_lead_time_seconds_count", 1.0),
+                ("plumb_time_to_restore_seconds_count", 1.0),
+            ];
+            for (name, wanted) in measures {
+                let seen = stage.metric(name, &["staging"]).await?;
+                #[allow(clippy::float_cmp, reason = "counts are whole numbers")]
+                let same = seen == wanted;
+                ensure!(same, "{name} is {seen} and not {wanted}");
+            }
+            let said = plumb(&stage, &["history", "staging", "--fetch", "--metrics", "-o", "json"])?;
+            let said: Value = serde_json::from_str(&said)?;
+            ensure!(said["deployments"] == 2 && said["failures"] == 1, "{said}");
+            Ok(())
+        })
+        .await?;
     stage.end().await
 }
 

@@ -265,6 +265,28 @@ fn how_well_delivery_works() {
     assert_eq!((seconds(&keys.lead_times), seconds(&keys.restore_times)), (vec![12], vec![5, 23]));
     assert_eq!(FourKeys::of(&scene.account, at(150), committed).deployments, 1);
     assert_eq!(FourKeys::default().failure_percent(), None);
+    // Whoever counts adds what each line brings, and comes to the same.
+    let lines: Vec<_> = scene.written.lines().collect();
+    let sum = (0..=lines.len()).map(|count| {
+        let lines = lines[..count].iter().filter_map(|line| {
+            let (revision, entry) = line.split_once(' ')?;
+            Some((id(revision), parse(entry.as_bytes()).entries.pop()?))
+        });
+        FourKeys::of(&Account::of(lines), at(0), committed)
+    });
+    let mut before = FourKeys::default();
+    let mut total = FourKeys::default();
+    for now in sum {
+        let new = now.beyond(&before);
+        total.deployments += new.deployments;
+        total.failures += new.failures;
+        total.lead_times.extend(new.lead_times);
+        total.restore_times.extend(new.restore_times);
+        before = now;
+    }
+    total.lead_times.sort();
+    total.restore_times.sort();
+    assert_eq!(total, keys);
     assert_eq!((percentile(&keys.restore_times, 50), percentile(&[], 50)), (Some(keys.restore_times[0]), None));
 }
 

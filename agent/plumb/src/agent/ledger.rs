@@ -8,7 +8,7 @@ mod observe;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use plumb_api::{Environment, Repository};
-use plumb_delivery::ledger::{self, Account, Entry};
+use plumb_delivery::ledger::{self, Account, Entry, FourKeys};
 use plumb_git::{Class, CommitId, Error as GitError, NoteLines, Signature};
 use tokio::{
     sync::watch,
@@ -195,8 +195,8 @@ impl Writer {
         });
         for seen in seen.await.unwrap_or_default() {
             match seen {
-                Ok(observe::Turned { name, mut account, environment, lines }) => {
-                    self.count(&environment, &lines);
+                Ok(observe::Turned { name, mut account, environment, lines, keys }) => {
+                    self.count(&environment, &lines, &keys);
                     for (revision, entry) in &lines {
                         let notes = self.pending.entry(name.clone()).or_default();
                         notes.entry(revision.clone()).or_default().push(ledger::print(entry));
@@ -211,8 +211,9 @@ impl Writer {
         }
     }
 
-    fn count(&self, environment: &Environment, lines: &[(String, Entry)]) {
+    fn count(&self, environment: &Environment, lines: &[(String, Entry)], keys: &FourKeys) {
         let key = Key::of(environment);
+        self.cx.metrics.delivered(&key, keys);
         for (_, entry) in lines {
             let labels = [key.namespace.as_str(), key.name.as_str(), entry.event.as_str()];
             self.cx.metrics.transitions.with_label_values(&labels).inc();

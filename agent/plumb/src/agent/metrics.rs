@@ -1,9 +1,14 @@
 //! What Prometheus scrapes.
 
 use plumb_api::condition_type;
+use plumb_delivery::ledger::FourKeys;
 use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec, Registry, histogram_opts, opts};
 
 use super::board::Key;
+
+/// From a minute to a month, in seconds.
+const DELIVERY_BUCKETS: [f64; 11] =
+    [60.0, 300.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 21_600.0, 86_400.0, 259_200.0, 604_800.0, 2_592_000.0];
 
 /// The metrics of the agent. Label values are names from custom resources and fixed words, never what a stranger sent.
 #[derive(Clone)]
@@ -29,6 +34,12 @@ pub(crate) struct Metrics {
     pub(crate) transitions: IntCounterVec,
     /// Promotion commits, by target.
     pub(crate) promotions: IntCounterVec,
+    /// Deployments, and those that failed.
+    deployments: IntCounterVec,
+    failures: IntCounterVec,
+    /// From the commit until it was healthy, and from the failure until it was healthy again, in seconds.
+    lead_times: HistogramVec,
+    restore_times: HistogramVec,
 }
 
 impl Metrics {
@@ -48,12 +59,13 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok::<_, prometheus::Error>(gauge)
         };
+        let histogram = |name: &str, help: &str, buckets: Vec<f64>| {
+            let histogram = HistogramVec::new(histogram_opts!(name, help, buckets), &["namespace", "environment"])?;
+            registry.register(Box::new(histogram.clone()))?;
+            Ok::<_, prometheus::Error>(histogram)
+        };
         let buckets = vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-        let seconds = HistogramVec::new(
-            histogram_opts!("plumb_reconcile_duration_seconds", "How long reconciles took.", buckets),
-            &["namespace", "environment"],
-        )?;
-        registry.register(Box::new(seconds.clone()))?;
+        let seconds = histogram("plumb_reconcile_duration_seconds", "How long reconciles took.", buckets)?;
         let environment = ["namespace", "environment"];
         let and = |label: &'static str| [environment[0], environment[1], label];
         Ok(Self {
@@ -83,8 +95,41 @@ impl Metrics {
                 &and("event"),
             )?,
             promotions: counter("plumb_promotion_total", "Promotion commits that were pushed.", &environment)?,
+            deployments: counter(
+                "plumb_deployment_total",
+                "Deployments: other manifests that were applied, without those that a rollback brought back.",
+                &environment,
+            )?,
+            failures: counter(
+                "plumb_deployment_failure_total",
+                "Deployments that degraded or were rolled back.",
+                &environment,
+            )?,
+            lead_times: histogram(
+                "plumb_lead_time_seconds",
+                "From the commit of a deployment until it was healthy.",
+                DELIVERY_BUCKETS.to_vec(),
+            )?,
+            restore_times: histogram(
+                "plumb_time_to_restore_seconds",
+                "From the moment when a deployment degraded until the environment was healthy again.",
+                DELIVERY_BUCKETS.to_vec(),
+            )?,
             registry,
         })
+    }
+
+    /// Counts what came to the four measures of delivery.
+    pub(crate) fn delivered(&self, environment: &Key, keys: &FourKeys) {
+        let labels = [environment.namespace.as_str(), environment.name.as_str()];
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        self.deployments.with_label_values(&labels).inc_by(count(keys.deployments));
+        self.failures.with_label_values(&labels).inc_by(count(keys.failures));
+        for (times, histogram) in [(&keys.lead_times, &self.lead_times), (&keys.restore_times, &self.restore_times)] {
+            for time in times {
+                histogram.with_label_values(&labels).observe(time.as_secs_f64());
+            }
+        }
     }
 
     /// Forgets the series of an environment that is gone.

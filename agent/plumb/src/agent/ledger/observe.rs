@@ -7,7 +7,7 @@ use plumb_api::{Environment, condition_type};
 use plumb_delivery::{
     Digest,
     health::HealthStatus,
-    ledger::{self, Account, Entry, NO_VALUES, Objects, Observed, Ran, transitions},
+    ledger::{self, Account, Entry, FourKeys, NO_VALUES, Objects, Observed, Ran, transitions},
     pin::{self, Pin},
 };
 use plumb_git::{CommitId, Error as GitError};
@@ -24,6 +24,8 @@ pub(super) struct Turned {
     pub(super) environment: Arc<Environment>,
     /// What to write, each with the revision that it is about.
     pub(super) lines: Vec<(String, Entry)>,
+    /// What these lines add to the four measures of delivery.
+    pub(super) keys: FourKeys,
 }
 
 /// What is known of the other environments of the repository.
@@ -46,10 +48,19 @@ pub(super) fn look(
         None => read(head, &name, &observed)?,
     };
     let lines = transitions(&account, &observed, Timestamp::now());
+    let measure = |account: &Account| FourKeys::of(account, Timestamp::MIN, |revision| committed(head, revision));
+    let before = if lines.is_empty() { FourKeys::default() } else { measure(&account) };
     for (revision, entry) in &lines {
         account.add(revision, entry);
     }
-    Ok(Turned { name, account, environment, lines })
+    let keys = if lines.is_empty() { FourKeys::default() } else { measure(&account).beyond(&before) };
+    Ok(Turned { name, account, environment, lines, keys })
+}
+
+/// When a revision was committed.
+fn committed(head: &Head, revision: &str) -> Option<Timestamp> {
+    let commit = head.git.commit(&CommitId::parse(revision).ok()?).ok()?;
+    Timestamp::from_second(commit.time).ok()
 }
 
 /// What git has of the revisions that the environment remembers; older ones do not matter for what comes.
@@ -76,7 +87,7 @@ fn observed(head: &Head, environment: &Environment, others: &Others<'_>) -> Resu
     let healthy = condition(condition_type::HEALTHY);
     let health = healthy.map(|condition| match (condition.status.as_str(), condition.reason.as_str()) {
         ("True", _) => HealthStatus::Healthy,
-        (_, "Degraded") => HealthStatus::Degraded,
+        (_, "Degraded" | "TimedOut" | "HealthCheckFailed") => HealthStatus::Degraded,
         _ => HealthStatus::Progressing,
     });
     let history = status.history.iter().map(|record| Ran {

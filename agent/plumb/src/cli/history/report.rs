@@ -81,7 +81,7 @@ fn run_report(environment: &str, run: &Run, before: Option<&Run>, records: &Reco
     // The last promotion commit that was there when the revision was applied.
     let promotion = records.commits.iter().rev().find_map(|commit| {
         let result = trailers::result(&commit.message).ok().flatten()?;
-        let moved = result.to == *environment && result.revision == run.revision && !commit.pins.is_empty();
+        let moved = result.to == *environment && result.revision == run.proven() && !commit.pins.is_empty();
         (moved && !result.released && commit.time.as_second() <= run.applied.as_second() + 1)
             .then_some((commit, result))
     });
