@@ -10,7 +10,7 @@ mod preview;
 
 use std::collections::BTreeMap;
 
-pub use body::{Comparison, Entry, Proposal, body};
+pub use body::{Comparison, Entry, Proposal, attachments, body};
 pub use mark::Mark;
 pub use preview::{EnvironmentPreview, Finding, preview};
 

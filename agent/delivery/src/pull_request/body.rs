@@ -11,6 +11,10 @@ use crate::promotion::{Gate, GateVerdict};
 const CHANGELOG: usize = 50;
 /// The most problems that are told.
 const PROBLEMS: usize = 20;
+/// The most comments that follow a body.
+const ATTACHMENTS: usize = 8;
+/// Where the rest of a body is.
+const FOLLOWS: &str = "They follow as comments.";
 /// Room for what is not a difference, in characters.
 const FRAME: usize = 2_000;
 
@@ -62,6 +66,29 @@ pub struct Comparison<'a> {
 /// The body of the pull request, its mark first.
 #[must_use]
 pub fn body(proposal: &Proposal<'_>, style: Style) -> String {
+    parts(proposal, style).0
+}
+
+/// What the body has no room for, as texts of their own: they follow it as comments.
+#[must_use]
+pub fn attachments(proposal: &Proposal<'_>, style: Style) -> Vec<String> {
+    let room = style.limit.saturating_sub(FRAME);
+    let mut texts: Vec<String> = Vec::new();
+    for (title, mut left) in parts(proposal, style).1 {
+        while !left.is_empty() && texts.len() < ATTACHMENTS {
+            let last = texts.len() + 1 == ATTACHMENTS;
+            let elsewhere = if last { "`plumb diff` shows all of it." } else { "They follow in another comment." };
+            let (text, fit) = markdown::differences(left, style, room, elsewhere);
+            texts.push(format!("### {title}, continued\n\n{text}"));
+            // One that fits nowhere is named here, and passed over.
+            left = &left[fit.max(1)..];
+        }
+    }
+    texts
+}
+
+/// The body, and what it leaves out of each section.
+fn parts<'a>(proposal: &Proposal<'a>, style: Style) -> (String, Vec<(String, &'a [Difference])>) {
     let mark = proposal.mark;
     let mut out = mark.line(style.html);
     out.push_str(if style.html { "\n" } else { "\n\n" });
@@ -106,11 +133,15 @@ pub fn body(proposal: &Proposal<'_>, style: Style) -> String {
     changelog(&mut out, proposal);
     let room = style.limit.saturating_sub(out.chars().count() + FRAME);
     // What is rendered may take two thirds of the room, and what that leaves is for the cluster.
-    let rendered =
-        comparison(&format!("What changes in {}", mark.environment), &proposal.rendered, style, room / 3 * 2);
+    let title = format!("What changes in {}", mark.environment);
+    let (rendered, fit) = comparison(&title, &proposal.rendered, style, room / 3 * 2, FOLLOWS);
     let room = room.saturating_sub(rendered.chars().count());
     out.push_str(&rendered);
-    out.push_str(&comparison("Against the cluster", &proposal.live, style, room));
+    let mut left = vec![(title, &proposal.rendered.differences.unwrap_or_default()[fit..])];
+    let title = "Against the cluster".to_owned();
+    let (live, fit) = comparison(&title, &proposal.live, style, room, FOLLOWS);
+    out.push_str(&live);
+    left.push((title, &proposal.live.differences.unwrap_or_default()[fit..]));
     let _ = write!(
         out,
         "\nPlumb keeps this text current; what is written here by hand is lost. Digest of the {}: ",
@@ -123,7 +154,7 @@ pub fn body(proposal: &Proposal<'_>, style: Style) -> String {
         ),
     );
     out.push_str(".\n");
-    out
+    (out, left)
 }
 
 fn gates(out: &mut String, gates: &[Gate]) {
@@ -157,20 +188,29 @@ fn changelog(out: &mut String, proposal: &Proposal<'_>) {
     }
 }
 
-/// A section with differences, which takes little more than `room` characters.
-pub(super) fn comparison(title: &str, comparison: &Comparison<'_>, style: Style, room: usize) -> String {
+/// A section with differences, which takes little more than `room` characters, and how many it shows. `elsewhere` tells where the others are.
+pub(super) fn comparison(
+    title: &str,
+    comparison: &Comparison<'_>,
+    style: Style,
+    room: usize,
+    elsewhere: &str,
+) -> (String, usize) {
+    let mut shown = 0;
     let mut out = format!("\n### {title}\n\n");
     match comparison.differences {
         Some(differences) => {
             let counts = markdown::counts(differences);
             let _ = writeln!(out, "{}{}.\n", counts[..1].to_uppercase(), &counts[1..]);
-            out.push_str(&markdown::differences(differences, style, room));
+            let (text, fit) = markdown::differences(differences, style, room, elsewhere);
+            out.push_str(&text);
+            shown = fit;
         }
         None if comparison.problems.is_empty() => out.push_str("It is not known yet.\n"),
         None => out.push_str("It can't be told:\n\n"),
     }
     problems(&mut out, comparison.problems);
-    out
+    (out, shown)
 }
 
 /// A list of what is wrong.

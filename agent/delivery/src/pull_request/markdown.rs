@@ -56,39 +56,48 @@ const LONGEST: usize = 400;
 /// The most objects whose names are given when their differences are left out.
 const NAMED: usize = 50;
 
-/// All differences, each folded, as far as they fit into `room` characters. What is left out is named.
-pub(super) fn differences(all: &[Difference], style: Style, room: usize) -> String {
-    let mut out = String::new();
-    let mut left = Vec::new();
-    let mut used = 0;
-    for difference in all {
-        let word = match difference.change {
-            Change::Added => "added",
-            Change::Changed => "changed",
-            Change::Removed => "removed",
-        };
-        let lines = difference.text.lines().count();
-        let mut text: String = difference.text.split_inclusive('\n').take(LONGEST).collect();
-        if lines > LONGEST {
-            let _ = write!(text, "… {} more lines are left out", lines - LONGEST);
-        }
-        let shown = folded(&format!("{} ({word})", difference.id), &block("diff", &text), style.html);
-        let length = shown.chars().count();
-        if used + length > room || !left.is_empty() {
-            left.push(format!("{} ({word})", difference.id));
-            continue;
-        }
-        used += length;
-        out.push_str(&shown);
+/// A difference, folded.
+fn shown(difference: &Difference, style: Style) -> String {
+    let lines = difference.text.lines().count();
+    let mut text: String = difference.text.split_inclusive('\n').take(LONGEST).collect();
+    if lines > LONGEST {
+        let _ = write!(text, "… {} more lines are left out", lines - LONGEST);
     }
+    folded(&name(difference), &block("diff", &text), style.html)
+}
+
+fn name(difference: &Difference) -> String {
+    let word = match difference.change {
+        Change::Added => "added",
+        Change::Changed => "changed",
+        Change::Removed => "removed",
+    };
+    format!("{} ({word})", difference.id)
+}
+
+/// All differences, each folded, as far as they fit into `room` characters, and how many these are. What is left out is named, with where to
+/// find it.
+pub(super) fn differences(all: &[Difference], style: Style, room: usize, elsewhere: &str) -> (String, usize) {
+    let mut out = String::new();
+    let (mut used, mut fit) = (0, 0);
+    for difference in all {
+        let text = shown(difference, style);
+        used += text.chars().count();
+        if used > room {
+            break;
+        }
+        out.push_str(&text);
+        fit += 1;
+    }
+    let left = &all[fit..];
     if !left.is_empty() {
         let more = left.len().saturating_sub(NAMED);
-        let names: Vec<_> = left.iter().take(NAMED).map(|name| code(name)).collect();
+        let names: Vec<_> = left.iter().take(NAMED).map(|difference| code(&name(difference))).collect();
         let _ = write!(out, "\nThe text is too long for this forge. Left out: {}", names.join(", "));
         if more > 0 {
             let _ = write!(out, " and {more} more objects");
         }
-        out.push_str(". `plumb diff` shows all of it.\n");
+        let _ = writeln!(out, ". {elsewhere}");
     }
-    out
+    (out, fit)
 }

@@ -48,7 +48,7 @@ pub fn preview(head: &str, base: &str, environments: &[EnvironmentPreview<'_>], 
         let title = format!("{}{}", environment.name, if environment.pinned.is_some() { " (pinned)" } else { "" });
         // Each environment may take its part of what the ones before it left.
         let share = room / (environments.len() - place);
-        let mut section = comparison(&title, &environment.rendered, style, share);
+        let (mut section, _) = comparison(&title, &environment.rendered, style, share, "`plumb diff` shows all of it.");
         if let Some(revision) = environment.pinned {
             let _ = writeln!(
                 section,

@@ -34,6 +34,10 @@ fn entry(subject: &str) -> Entry {
 }
 
 fn write(changelog: &[Entry], differences: &[Difference], style: Style) -> String {
+    with_proposal(changelog, differences, |proposal| body(proposal, style))
+}
+
+fn with_proposal<T>(changelog: &[Entry], differences: &[Difference], show: impl Fn(&Proposal<'_>) -> T) -> T {
     let (mark, gates) = (mark(), gates());
     let proposal = Proposal {
         copied: None,
@@ -47,7 +51,27 @@ fn write(changelog: &[Entry], differences: &[Difference], style: Style) -> Strin
         live: Comparison { differences: None, problems: &["Deployment shop/web: spec.x is unknown".into()] },
         automerge: true,
     };
-    body(&proposal, style)
+    show(&proposal)
+}
+
+#[test]
+fn what_the_body_has_no_room_for_follows_in_comments() {
+    let differences: Vec<_> =
+        (0..60).map(|n| difference(&format!("web-{n}"), Change::Changed, &"+a line of text\n".repeat(100))).collect();
+    for style in [STYLE, Style { html: false, limit: 32_768 }] {
+        let body = write(&[], &differences, style);
+        let attached = with_proposal(&[], &differences, |proposal| attachments(proposal, style));
+        assert!(body.contains("They follow as comments."), "{body}");
+        let all = [std::slice::from_ref(&body), &attached].concat();
+        assert!(all.iter().all(|text| text.chars().count() <= style.limit), "each fits");
+        let shown = |text: &String| text.matches("```diff").count();
+        assert_eq!(all.iter().map(shown).sum::<usize>(), 60, "each is shown once");
+    }
+    assert!(with_proposal(&[], &differences[..1], |proposal| attachments(proposal, STYLE)).is_empty());
+    // A thousand of them are too many even so.
+    let differences = differences.iter().cycle().take(1_000).cloned().collect::<Vec<_>>();
+    let attached = with_proposal(&[], &differences, |proposal| attachments(proposal, STYLE));
+    assert!(attached.len() == 8 && attached[7].contains("`plumb diff` shows all of it."), "{}", attached.len());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use plumb_delivery::{
     pull_request::{self, Mark},
     trailers,
 };
-use plumb_forge::{Change, Label, Merge, NewPullRequest, PullRequest, ReviewState, State, Status, StatusState};
+use plumb_forge::{Change, Label, Marker, Merge, NewPullRequest, PullRequest, ReviewState, State, Status, StatusState};
 use plumb_git::CommitId;
 use tokio::time::Duration;
 
@@ -34,6 +34,8 @@ pub(super) struct Known {
     /// The head that was found to be as it shall be.
     checked: Option<branch::Checked>,
     written: Option<Change>,
+    /// The comments that follow the text.
+    attached: Vec<String>,
     /// The statuses of a commit.
     statuses: (String, BTreeMap<String, (GateVerdict, String)>),
     compared: Option<Compared>,
@@ -123,7 +125,7 @@ pub(super) async fn sync(
         *known = Known { number, checked, compared, ..Known::default() };
     }
     let shown = text::Shown { mark: &mark, gates: &gates, copied: &copied, automerge: policy.automerge };
-    let change = text::text(look, known.compared.as_ref(), environment, proposal, &shown);
+    let (change, attachments) = text::text(look, known.compared.as_ref(), environment, proposal, &shown);
     let pull = match open {
         // A text that can't be read back tells what was approved, to people at least.
         Some(pull) if blocked.is_some() && Mark::read(&pull.body).is_none() => pull,
@@ -144,6 +146,7 @@ pub(super) async fn sync(
             pull
         }
     };
+    attach(look, known, attachments).await?;
     write_statuses(look, known, &name, head.as_str(), &gates).await?;
 
     let closed = gates.iter().find(|gate| gate.verdict != GateVerdict::Pass);
@@ -277,6 +280,18 @@ async fn create(look: &Look<'_>, name: &str, change: Change, reviewers: &[String
         look.warn(format!("labels or reviewers of {} could not be set: {error}", pull.url)).await;
     }
     Ok(pull)
+}
+
+/// Writes what the text has no room for into comments, the same ones each time. One that is needed no more says so.
+async fn attach(look: &Look<'_>, known: &mut Known, mut texts: Vec<String>) -> Result<(), Failure> {
+    let needed = texts.len();
+    texts.resize(needed.max(known.attached.len()), "Nothing of the difference is left out any more.".to_owned());
+    for (place, text) in texts.iter().enumerate().filter(|(place, text)| known.attached.get(*place) != Some(*text)) {
+        let (number, marker, text) = (known.number, Marker::new(&format!("plumb:difference:{place}")), text.clone());
+        look.forge(move |forge| forge.upsert_comment(number, &marker, &text)).await?;
+    }
+    known.attached = texts;
+    Ok(())
 }
 
 /// Shows each gate as a status of the head, where rules of the forge may require it.

@@ -161,14 +161,14 @@ pub(super) struct Shown<'a> {
     pub(super) automerge: bool,
 }
 
-/// Title and body of the pull request.
+/// Title and body of the pull request, and the comments with what the body has no room for.
 pub(super) fn text(
     look: &Look<'_>,
     compared: Option<&Compared>,
     environment: &Environment,
     proposal: &Proposal,
     shown: &Shown<'_>,
-) -> Change {
+) -> (Change, Vec<String>) {
     let capabilities = look.forge.capabilities();
     let nothing: &[String] = &[];
     let pin = pin::path(&environment.spec.path);
@@ -192,5 +192,9 @@ pub(super) fn text(
         automerge,
     };
     let style = Style { html: capabilities.html, limit: capabilities.body_limit };
-    Change { title: pull_request::title(&mark.environment, &mark.revision), body: pull_request::body(&proposal, style) }
+    let change = Change {
+        title: pull_request::title(&mark.environment, &mark.revision),
+        body: pull_request::body(&proposal, style),
+    };
+    (change, pull_request::attachments(&proposal, style))
 }
