@@ -210,6 +210,13 @@ pub struct Promotion {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub checks: Vec<HttpCheck>,
 
+    /// Statuses that the revision must have on the forge of the Repository, by their names, such as `ci/build`: each must be a success before
+    /// the revision comes here. On GitHub these may be check runs too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub statuses: Vec<String>,
+
     /// Goes back by itself when what was promoted degrades. Without it, only when somebody asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
@@ -226,6 +233,7 @@ impl Default for Promotion {
             approvers: Vec::new(),
             dry_run: true,
             checks: Vec::new(),
+            statuses: Vec::new(),
             rollback: None,
             strategy: PromotionStrategy::default(),
             fields: PromotedFields::default(),

@@ -12,6 +12,7 @@ mod decide;
 mod gates;
 mod rollback;
 mod schedule;
+mod statuses;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ pub use automatic::compared;
 pub use decide::{decide, short};
 pub use gates::{Gate, GateVerdict, UNCHECKED};
 pub use schedule::TimeWindow;
+pub use statuses::{CommitStatus, statuses};
 pub use window::Window;
 
 /// A first-parent commit of the tracked branch.

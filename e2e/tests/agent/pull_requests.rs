@@ -4,6 +4,8 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::forge_stage::ForgeStage;
 use serde_json::{Value, json};
 
+use crate::ledger::plumb;
+
 async fn environments(stage: &ForgeStage, policy: Value) -> Result<()> {
     stage.environment("dev", json!({})).await?;
     let promotion = json!({"from": ["dev"], "mode": "PullRequest", "pullRequest": policy});
@@ -96,6 +98,43 @@ async fn a_merged_pull_request_is_the_promotion_however_it_is_merged() -> Result
     }
     // Nothing is opened for what was answered.
     forge.stage.wait("no pull request", async || none_is_open(&forge)).await?;
+    forge.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revision_waits_for_its_statuses_on_the_forge() -> Result<()> {
+    let forge = ForgeStage::new("statuses").await?;
+    forge.environment("dev", json!({})).await?;
+    forge.environment("prod", json!({"promotion": {"from": ["dev"], "statuses": ["ci/build"]}})).await?;
+    let revision = forge.push("one", "base\n\nPromote-To: prod\n")?;
+    let says = async |verdict: &str, words: &str| {
+        forge
+            .stage
+            .wait(&format!("the gate to say {verdict}"), async || {
+                let records = forge.stage.status("prod").await?.promotions;
+                let gates = records.first().map(|record| record.gates.clone()).unwrap_or_default();
+                let said = gates.iter().find(|gate| gate.name == "status/ci/build");
+                ensure!(said.is_some_and(|it| it.verdict == verdict && it.message.contains(words)), "{records:?}");
+                Ok(())
+            })
+            .await
+    };
+    let report = async |state: &str, why: &str| -> Result<()> {
+        let body = json!({"context": "ci/build", "state": state, "description": why});
+        forge.gitea.call(&forge.ada, "POST", &forge.gitea.path("platform", &format!("statuses/{revision}")), &body)?;
+        forge.stage.hook("forge", e2e::stage::HOOK_TOKEN).await?;
+        Ok(())
+    };
+    says("wait", "has no status ci/build on the forge yet").await?;
+    report("pending", "it runs").await?;
+    says("wait", "is pending: it runs").await?;
+    report("failure", "2 of 40 failed").await?;
+    says("fail", "is failure: 2 of 40 failed").await?;
+    let told = plumb(&forge.stage, &["promote", "prod", "--explain", "-n", forge.stage.ns()])?;
+    ensure!(told.contains("status/ci/build") && told.contains("2 of 40 failed"), "{told}");
+    ensure!(forge.stage.value("a-prod").await?.is_none(), "promoted past a closed gate");
+    report("success", "in 3 min").await?;
+    forge.stage.ready_at("prod", &revision).await?;
     forge.end().await
 }
 

@@ -18,8 +18,8 @@ use std::{
 
 use plumb_api::{Environment, Repository};
 use plumb_cluster::Notice;
-use plumb_delivery::pull_request;
-use plumb_forge::{Class, Forge};
+use plumb_delivery::{promotion::CommitStatus, pull_request};
+use plumb_forge::{Class, Forge, StatusState};
 use plumb_git::{CommitId, Signature};
 use tokio::{
     sync::watch,
@@ -69,6 +69,33 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// What others report of a commit.
+///
+/// # Errors
+/// Why that can't be told, for people.
+pub(crate) async fn statuses(cx: &Context, repository: &Repository, commit: &str) -> Result<Vec<CommitStatus>, String> {
+    let Some(settings) = &repository.spec.forge else {
+        return Err("the Repository has no spec.forge, so nobody tells which statuses a commit has".into());
+    };
+    let asked = async {
+        let address = credentials::address(repository, settings)?;
+        let credentials = credentials::read(&cx.cluster, repository, settings).await?;
+        let (forge, commit) = (plumb_forge::connect(&address, credentials)?, commit.to_owned());
+        blocking(move || Ok(forge.statuses(&commit)?)).await
+    };
+    let found: Vec<plumb_forge::Status> = asked.await.map_err(|failure: Failure| failure.to_string())?;
+    let status = |it: plumb_forge::Status| CommitStatus {
+        name: it.name,
+        good: match it.state {
+            StatusState::Pending => None,
+            StatusState::Success => Some(true),
+            StatusState::Failure => Some(false),
+        },
+        why: it.description,
+    };
+    Ok(found.into_iter().map(status).collect())
 }
 
 /// Runs until it is cancelled.

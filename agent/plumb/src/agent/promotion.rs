@@ -123,7 +123,7 @@ pub(crate) async fn answer(
         for (name, revision) in unchecked {
             let named = |environment: &&Arc<Environment>| Key::of(&***environment).name == name;
             let Some(environment) = environments.iter().find(named) else { continue };
-            let place = checks::Place { git, head, environments: &environments };
+            let place = checks::Place { repository, git, head, environments: &environments };
             let gates = checks::look(cx, &place, environment, revision).await;
             memory.looked(environment, head, revision, gates);
         }

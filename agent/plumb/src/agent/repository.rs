@@ -111,7 +111,10 @@ async fn follow(
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep_until(wake) => break,
-                () = wish.notified() => break,
+                () = wish.notified() => {
+                    worker.memory.look_again();
+                    break;
+                }
                 changed = spec.changed() => {
                     if changed.is_err() {
                         return;

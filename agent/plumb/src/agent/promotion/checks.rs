@@ -5,15 +5,15 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use plumb_api::{Environment, HttpCheck};
+use plumb_api::{Environment, HttpCheck, Repository};
 use plumb_delivery::{
     Desired, Manifests, Owner,
-    promotion::{Gate, GateVerdict},
+    promotion::{self, Gate, GateVerdict},
 };
 use plumb_git::CommitId;
 
 use super::render;
-use crate::agent::{Context, Inputs, board::Key, fields::Copier};
+use crate::agent::{Context, Inputs, board::Key, fields::Copier, forge};
 
 /// How many requests are under way at once.
 const PARALLEL: usize = 8;
@@ -26,6 +26,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 
 /// Where a revision is on its way.
 pub(super) struct Place<'a> {
+    pub(super) repository: &'a Repository,
     pub(super) git: &'a Arc<plumb_git::Repository>,
     pub(super) head: &'a CommitId,
     /// The environments of the repository.
@@ -58,7 +59,18 @@ pub(super) async fn look(cx: &Context, place: &Place<'_>, environment: &Environm
     for check in &promotion.checks {
         gates.push(ask(check.clone(), Key::of(environment).name, revision.to_owned()).await);
     }
+    if !promotion.statuses.is_empty() {
+        gates.extend(statuses(cx, place.repository, &promotion.statuses, revision).await);
+    }
     gates
+}
+
+/// What others report of the revision on the forge.
+async fn statuses(cx: &Context, repository: &Repository, required: &[String], revision: &str) -> Vec<Gate> {
+    match forge::statuses(cx, repository, revision).await {
+        Ok(found) => promotion::statuses(required, revision, &found, Timestamp::now().checked_add(AGAIN).ok()),
+        Err(why) => required.iter().map(|name| wait(&format!("status/{name}"), why.clone())).collect(),
+    }
 }
 
 fn pass(name: &str, why: String) -> Gate {

@@ -72,6 +72,12 @@ impl Memory {
         self.looked.lock().unwrap_or_else(PoisonError::into_inner).insert(place, looked);
     }
 
+    /// Forgets what did not pass: something happened that may have changed it.
+    pub(crate) fn look_again(&self) {
+        let passes = |looked: &Looked| looked.gates.iter().all(|gate| gate.verdict == GateVerdict::Pass);
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, looked| passes(looked));
+    }
+
     /// What was found and still holds. What waits holds until it is to be asked again.
     pub(super) fn checks(&self, environments: &[Arc<Environment>], head: &CommitId) -> Checks {
         let now = Timestamp::now();
