@@ -1,5 +1,5 @@
-//! Bitbucket Cloud, against what its documentation says (`developer.atlassian.com/cloud/bitbucket/rest`): no package brings its
-//! OpenAPI description.
+//! Bitbucket Cloud, against what its documentation says (`developer.atlassian.com/cloud/bitbucket/rest`): the OpenAPI
+//! description that a package brings has no examples to answer from.
 
 #![allow(clippy::unwrap_used, reason = "helpers of an integration test are tests too, and clippy cannot see it")]
 

@@ -1,4 +1,4 @@
-//! GitLab, against what its documentation says (`docs.gitlab.com/api`, version 18): no package brings its OpenAPI description.
+//! GitLab, against what its documentation says (`docs.gitlab.com/api`, version 18): no package brings the OpenAPI description of this version.
 
 #![allow(clippy::unwrap_used, reason = "helpers of an integration test are tests too, and clippy cannot see it")]
 

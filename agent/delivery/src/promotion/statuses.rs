@@ -56,7 +56,8 @@ mod tests {
         ];
         let required = ["ci/build", "ci/test", "ci/scan", "ci/sign"].map(str::to_owned);
         let gates = statuses(&required, &"a".repeat(40), &found, None);
-        let said: String = gates.iter().map(|gate| format!("{} {}: {}\n", gate.verdict, gate.name, gate.why)).collect();
+        let said = gates.iter().map(|gate| format!("{} {}: {}", gate.verdict, gate.name, gate.why));
+        let said = said.collect::<Vec<_>>().join("\n") + "\n";
         expect![[r#"
             pass status/ci/build: ci/build of aaaaaaaaaaaa is success: in 3 min
             fail status/ci/test: ci/test of aaaaaaaaaaaa is failure: 2 of 40 failed
