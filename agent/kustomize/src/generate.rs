@@ -35,7 +35,7 @@ pub(crate) fn generate(
     map.insert("kind".to_owned(), Tree::string(kind));
     let mut metadata = Map::from([("name".to_owned(), Tree::entry(args.name.as_str()))]);
     if !args.namespace.is_empty() {
-        metadata.insert("namespace".to_owned(), Tree::quoted(args.namespace.as_str()));
+        metadata.insert("namespace".to_owned(), Tree::entry(args.namespace.as_str()));
     }
     for (field, strings) in [("labels", &args.options.labels), ("annotations", &args.options.annotations)] {
         if !strings.is_empty() {

@@ -320,12 +320,13 @@ impl Resource {
     }
 }
 
-/// Sets an entry as kustomize's field setter does: a quoted value stays quoted.
+/// Sets an entry as kustomize's field setter does: a quoted value stays quoted, and a new one is quoted where it reads as something else.
 pub(crate) fn set_entry_text(map: &mut Map, key: &str, text: &str) {
-    match map.get_mut(key) {
-        Some(value) => value.set_text(text),
-        None => {
-            map.insert(key.to_owned(), Tree::plain(text));
-        }
+    if let Some(value) = map.get_mut(key) {
+        value.set_text(text);
+        return;
     }
+    let mut new = Tree::plain(text);
+    new.quote_as_entry();
+    map.insert(key.to_owned(), new);
 }

@@ -142,13 +142,13 @@ fn items_of_list(tree: &Tree) -> Result<Option<Vec<Tree>>, Fault> {
     match tree.get("items") {
         None => Ok(None),
         Some(items) if items.is_null() => Ok(Some(Vec::new())),
-        // The items pass through JSON on this way, which has all strings in quotes.
+        // The items pass through JSON on this way, which has all strings in quotes and all maps in braces.
         Some(Tree::Sequence(items)) => {
             let through_json = |item: &Tree| {
                 let mut item = item.clone();
                 item.settle_nothing();
                 let mut read = Tree::from_value(item.into_value());
-                read.quote_strings();
+                read.write_as_json();
                 read
             };
             Ok(Some(items.iter().map(through_json).collect()))

@@ -53,24 +53,21 @@ impl Scalar {
     /// Changes the text and leaves the type and the quotes.
     pub(crate) fn change_text(&mut self, text: &str) {
         text.clone_into(&mut self.text);
-        self.kind = match self.typed {
-            Type::String => Kind::String,
-            Type::Open if self.quoted => Kind::String,
-            Type::Open => match Tree::added(text) {
-                Tree::Scalar(Scalar { kind, .. }) => kind,
-                _ => Kind::Misfit,
-            },
-            typed => match Tree::plain(text) {
-                Tree::Scalar(Scalar { kind, .. }) if typed.fits(&kind) => {
-                    if self.quoted {
-                        Kind::String
-                    } else {
-                        kind
+        self.kind =
+            match self.typed {
+                Type::String => Kind::String,
+                Type::Open if self.quoted => Kind::String,
+                Type::Open => match Tree::added(text) {
+                    Tree::Scalar(Scalar { kind, .. }) => kind,
+                    _ => Kind::Misfit,
+                },
+                typed => match Tree::plain(text) {
+                    Tree::Scalar(Scalar { kind, .. }) if typed.fits(&kind) => {
+                        if self.quoted && self.kind == Kind::String { Kind::String } else { kind }
                     }
-                }
-                _ => Kind::Misfit,
-            },
-        };
+                    _ => Kind::Misfit,
+                },
+            };
     }
 }
 

@@ -19,6 +19,11 @@ impl Shared {
         Self { group, changes: 0 }
     }
 
+    /// The number of its group; a group that was made later has a higher one.
+    pub(crate) fn group(self) -> u32 {
+        self.group
+    }
+
     /// The same after the scalar was given another value.
     pub(crate) fn changed(self) -> Self {
         Self { changes: self.changes.saturating_add(1), ..self }

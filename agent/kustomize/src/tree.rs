@@ -22,6 +22,9 @@ pub(crate) enum Tree {
     Mapping(Map),
 }
 
+/// The line of what kustomize printed and read again, which is in no file.
+const PRINTED: u32 = u32::MAX;
+
 /// How large a value is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Size {
@@ -55,6 +58,8 @@ pub(crate) struct Scalar {
     pub(crate) shared: Option<Shared>,
     /// What kustomize takes it for, whatever its text is.
     pub(crate) typed: Type,
+    /// The line of the file that it was read from; 0 for what a filter made.
+    pub(crate) line: u32,
 }
 
 /// What a scalar is to filters is no part of its value.
@@ -67,7 +72,7 @@ impl PartialEq for Scalar {
 impl Scalar {
     fn new(text: impl Into<String>, kind: Kind) -> Self {
         let typed = Type::of(&kind);
-        Self { text: text.into(), kind, quoted: false, shared: None, typed }
+        Self { text: text.into(), kind, quoted: false, shared: None, typed, line: 0 }
     }
 }
 
@@ -115,11 +120,6 @@ impl Tree {
         if let Self::Scalar(scalar) = self {
             scalar.quoted = false;
         }
-    }
-
-    /// A string that stays one whatever takes its place.
-    pub(crate) fn quoted(text: impl Into<String>) -> Self {
-        Self::Scalar(Scalar { quoted: true, ..Scalar::new(text, Kind::String) })
     }
 
     /// A string that is one with others of its object.
@@ -175,7 +175,10 @@ impl Tree {
 
     /// Reads a node of a file.
     pub(crate) fn from_node(node: &Node) -> Result<Self, Fault> {
-        let scalar = |kind| Self::Scalar(Scalar::new(node.text().unwrap_or_default(), kind));
+        let line = node.line;
+        // A number in quotes has a tag that says that it is one.
+        let quoted = node.style() != Style::Plain;
+        let scalar = |kind| Self::Scalar(Scalar { quoted, line, ..Scalar::new(node.text().unwrap_or_default(), kind) });
         Ok(match &node.data {
             Data::Null => scalar(Kind::Null),
             Data::Bool(value) => scalar(Kind::Bool(*value)),
@@ -184,9 +187,7 @@ impl Tree {
                 scalar(Kind::Timestamp(value.as_str().into()))
             }
             Data::String(value) if value.is_empty() && node.style() == Style::Plain => scalar(Kind::Nothing),
-            Data::String(value) => {
-                Self::Scalar(Scalar { quoted: node.style() != Style::Plain, ..Scalar::new(value, Kind::String) })
-            }
+            Data::String(value) => Self::Scalar(Scalar { quoted, line, ..Scalar::new(value, Kind::String) }),
             Data::Sequence(items) => Self::Sequence(items.iter().map(Self::from_node).collect::<Result<_, _>>()?),
             Data::Mapping(entries) => {
                 let entry = |(key, value): &(Node, Node)| match &key.data {
@@ -197,29 +198,34 @@ impl Tree {
                     ))),
                 };
                 let map = entries.iter().map(entry).collect::<Result<Map, _>>()?;
-                Self::Mapping(map.written(node.is_flow()))
+                Self::Mapping(map.written(node.is_flow()).at_line(line))
             }
         })
     }
 
+    /// Takes a value that kustomize prints and reads in between.
     pub(crate) fn from_value(value: Value) -> Self {
         match value {
-            Value::Null => Self::Scalar(Scalar::new("null", Kind::Null)),
-            Value::Bool(value) => Self::bool(value),
-            Value::Number(value) => Self::Scalar(Scalar::new(number_text(&value), Kind::Number(value))),
+            Value::Null => Self::printed("null", Kind::Null),
+            Value::Bool(value) => Self::printed(value.to_string(), Kind::Bool(value)),
+            Value::Number(value) => Self::printed(number_text(&value), Kind::Number(value)),
             Value::String(text) => {
-                // Where a value comes from JSON, kustomize prints and reads it in between, with quotes only where they must be.
+                // It has quotes only where it must have them.
                 let quoted = prints_quoted(&text);
-                Self::Scalar(Scalar { quoted, ..Scalar::new(text, Kind::String) })
+                Self::Scalar(Scalar { quoted, line: PRINTED, ..Scalar::new(text, Kind::String) })
             }
             Value::Array(items) => Self::Sequence(items.into_iter().map(Self::from_value).collect()),
             Value::Object(map) => {
                 // Only an empty map is printed in braces.
                 let flow = map.is_empty();
                 let map: Map = map.into_iter().map(|(k, v)| (k, Self::from_value(v))).collect();
-                Self::Mapping(map.written(flow))
+                Self::Mapping(map.written(flow).at_line(PRINTED))
             }
         }
+    }
+
+    fn printed(text: impl Into<String>, kind: Kind) -> Self {
+        Self::Scalar(Scalar { line: PRINTED, ..Scalar::new(text, kind) })
     }
 
     pub(crate) fn into_value(self) -> Value {
@@ -287,6 +293,22 @@ impl Tree {
         matches!(self, Self::Scalar(Scalar { kind: Kind::String, .. }))
     }
 
+    /// Whether kustomize has the same nodes for both: also written in the same places, and of the same types.
+    pub(crate) fn is_same_node(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Scalar(a), Self::Scalar(b)) => a == b && a.typed == b.typed && a.line == b.line,
+            (Self::Sequence(a), Self::Sequence(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same_node(b))
+            }
+            (Self::Mapping(a), Self::Mapping(b)) => {
+                let same =
+                    |((key, a), (other, b)): ((&String, &Self), (&String, &Self))| key == other && a.is_same_node(b);
+                a.len() == b.len() && a.line() == b.line() && a.iter().zip(b.iter()).all(same)
+            }
+            _ => false,
+        }
+    }
+
     /// Null, `{}` or `[]`.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
@@ -345,12 +367,15 @@ impl Tree {
         self.assign(Self::plain(text));
     }
 
-    /// Puts all strings in quotes, so that what takes their place stays a string.
-    pub(crate) fn quote_strings(&mut self) {
+    /// Makes it as it is when it is read from JSON: strings in quotes, so that what takes their place stays a string, and maps in braces.
+    pub(crate) fn write_as_json(&mut self) {
         match self {
             Self::Scalar(scalar) => scalar.quoted |= scalar.kind == Kind::String,
-            Self::Sequence(items) => items.iter_mut().for_each(Self::quote_strings),
-            Self::Mapping(map) => map.values_mut().for_each(Self::quote_strings),
+            Self::Sequence(items) => items.iter_mut().for_each(Self::write_as_json),
+            Self::Mapping(map) => {
+                *map = std::mem::take(map).written(true);
+                map.values_mut().for_each(Self::write_as_json);
+            }
         }
     }
 
@@ -363,7 +388,7 @@ impl Tree {
         *self = match new {
             Self::Scalar(Scalar { text, kind, typed, .. }) if was_quoted => {
                 let kind = if kind == Kind::Misfit { kind } else { Kind::String };
-                Self::Scalar(Scalar { text, kind, quoted: true, shared, typed })
+                Self::Scalar(Scalar { text, kind, quoted: true, shared, typed, line: 0 })
             }
             Self::Scalar(scalar) => Self::Scalar(Scalar { quoted: false, shared, ..scalar }),
             other => other,

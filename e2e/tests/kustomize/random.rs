@@ -16,7 +16,7 @@ use crate::shrink::shrink;
 
 /// The seeds are always the same, so that a run fails only where something changed.
 const FIRST_SEED: u64 = 1;
-const CASES: u64 = 3_000;
+const CASES: u64 = 10_000;
 /// So many different differences are shrunk and told.
 const TOLD: usize = 5;
 /// So many reasons to refuse an input are told.

@@ -31,9 +31,14 @@ impl Accumulator<'_> {
             config = self.noted(layer, first, config.merge(&own, budget))?;
         }
         let merged = below.merge(&config, budget);
-        let mut config = match kustomization.configurations.first().or(kustomization.resources.first()) {
-            Some(entry) => self.noted(layer, entry, merged)?,
-            None => merged.ok()?,
+        let mut config = match (kustomization.configurations.first().or(kustomization.resources.first()), merged) {
+            (Some(entry), merged) => self.noted(layer, entry, merged)?,
+            (None, Ok(merged)) => merged,
+            // A component with neither is in conflict with the kustomization around it.
+            (None, Err(fault)) => {
+                self.error(layer.chain, &layer.file, None, None, fault);
+                return None;
+            }
         };
         let mut own = Arc::clone(Config::empty());
         for entry in &kustomization.crds {

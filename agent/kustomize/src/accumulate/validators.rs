@@ -4,7 +4,7 @@ use super::{Accumulated, Accumulator, Layer, Step};
 use crate::error::Fault;
 use crate::object::Resource;
 use crate::resources::Resources;
-use crate::tree::{Map, Tree};
+use crate::tree::{Map, Scalar, Tree};
 
 /// The one thing that a validator may add.
 const VALIDATED_BY: &str = "validated-by";
@@ -43,18 +43,29 @@ fn unchanged(before: &[Resource], after: &Resources) -> Result<(), Fault> {
     }
 }
 
+/// Whether filters added the labels in the order of their keys.
+fn labels_are_in_order(resource: &Resource) -> bool {
+    let labels = resource.tree.get("metadata").and_then(|metadata| metadata.get("labels")).and_then(Tree::as_mapping);
+    let group = |label: &Tree| match label {
+        Tree::Scalar(Scalar { shared: Some(shared), .. }) => shared.group(),
+        _ => 0,
+    };
+    labels.is_none_or(|labels| labels.values().map(group).is_sorted())
+}
+
 fn is_same(before: &Resource, after: &Resource) -> bool {
     let mut after = after.clone();
     if after.metadata_strings("labels").any(|(key, _)| key == VALIDATED_BY) {
-        // kustomize takes the label away by writing all labels anew, and sees a change where there were others before: its bug.
-        if before.metadata_strings("labels").next().is_some() {
+        // kustomize takes the label away by writing all labels anew in order, and sees a change unless filters wrote the others in the same order: its bug.
+        if !labels_are_in_order(before) {
             return false;
         }
         let others = after.metadata_strings("labels").filter(|(key, _)| *key != VALIDATED_BY);
-        let others: Map = others.map(|(key, value)| (key.to_owned(), Tree::string(value))).collect();
+        let others: Map = others.map(|(key, value)| (key.to_owned(), Tree::entry(value))).collect();
         after.set_metadata_strings("labels", others);
     }
-    before.tree == after.tree
+    // What was read and what a filter wrote in its place are never the same to kustomize: its bug.
+    before.tree.is_same_node(&after.tree)
         && before.previous == after.previous
         && before.prefixes == after.prefixes
         && before.suffixes == after.suffixes

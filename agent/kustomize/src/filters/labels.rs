@@ -51,20 +51,24 @@ pub(crate) fn set_entries(
     let new: Vec<Entry<'_>> = entries.iter().map(|(key, value)| Entry::new(key, value)).collect();
     for resource in resources.iter_mut() {
         let gvk = resource.gvk();
+        let specs: Vec<&FieldSpec> = specs.iter().filter(|spec| spec.applies_to(&gvk)).collect();
+        budget.work(entries.len().saturating_mul(specs.len()).saturating_mul(STEPS_OF_A_SPEC));
+        budget.check()?;
+        // kustomize keeps what it knows of an object in its annotations, so they may be there although no file has any. Its bug.
+        let annotations = specs.iter().any(|spec| spec.path.trim_start_matches('/') == "metadata/annotations");
+        if annotations {
+            resource.show_internal_annotations();
+        }
         let mut new = new.clone();
         for (new, group) in new.iter_mut().zip(resource.sharing.groups..) {
             new.group = group;
+            // One entry after the other: a field that the first one creates is there for the second.
+            for spec in &specs {
+                spec.visit(resource, Create::Mapping, &mut |tree| set(tree, new, &budget))?;
+            }
         }
-        for spec in specs.iter().filter(|spec| spec.applies_to(&gvk)) {
-            // kustomize keeps what it knows of an object in its annotations, so they may be there although no file has any. Its bug.
-            let annotations = spec.path.trim_start_matches('/') == "metadata/annotations";
-            if annotations {
-                resource.show_internal_annotations();
-            }
-            spec.visit(resource, Create::Mapping, &mut |tree| set_all(tree, &mut new, &budget))?;
-            if annotations {
-                resource.read_internal_annotations()?;
-            }
+        if annotations {
+            resource.read_internal_annotations()?;
         }
         for new in new.iter().filter(|new| new.created > 0 && new.quoted != new.created_quoted) {
             shared::quote(&mut resource.tree, new.group, new.quoted);
@@ -75,6 +79,9 @@ pub(crate) fn set_entries(
     }
     Ok(())
 }
+
+/// Steps to see whether a field spec is for an object, and to find its field.
+const STEPS_OF_A_SPEC: usize = 8;
 
 /// The one scalar that kustomize makes for an entry and puts wherever the entry is missing in an object.
 #[derive(Clone)]
@@ -104,25 +111,23 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Sets the entries in one map.
-fn set_all(tree: &mut Tree, entries: &mut [Entry<'_>], budget: &Budget) -> Result<(), Fault> {
+/// Sets an entry in one map.
+fn set(tree: &mut Tree, new: &mut Entry<'_>, budget: &Budget) -> Result<(), Fault> {
     match tree {
         Tree::Mapping(map) => {
-            for new in entries {
-                let (key, value) = (new.key, new.value);
-                budget.work(key.len() + value.len());
-                new.quoted |= new.looks_different;
-                if let Some(old) = map.get_mut(key).filter(|_| !key.is_empty()) {
-                    new.quoted = old.is_quoted();
-                    old.assign(Tree::string(value));
-                } else {
-                    check_key(key)?;
-                    budget.values(2);
-                    budget.text(key.len() + value.len());
-                    map.insert(key.to_owned(), Tree::shared_string(value, new.quoted, Shared::new(new.group)));
-                    new.created += 1;
-                    new.created_quoted = new.quoted;
-                }
+            let (key, value) = (new.key, new.value);
+            budget.work(key.len() + value.len());
+            new.quoted |= new.looks_different;
+            if let Some(old) = map.get_mut(key).filter(|_| !key.is_empty()) {
+                new.quoted = old.is_quoted();
+                old.assign(Tree::string(value));
+            } else {
+                check_key(key)?;
+                budget.values(2);
+                budget.text(key.len() + value.len());
+                map.insert(key.to_owned(), Tree::shared_string(value, new.quoted, Shared::new(new.group)));
+                new.created += 1;
+                new.created_quoted = new.quoted;
             }
             Ok(())
         }

@@ -156,6 +156,10 @@ impl Merge<'_> {
             return set_element(&mut self.object, None, keys, values);
         }
         let Some(value) = value.as_mut() else { return Ok(()) };
+        if keys.first().is_some_and(|key| key.is_empty()) && !value.text().is_empty() {
+            // kustomize writes the text of a scalar again, without its type: its bug.
+            value.forget_type();
+        }
         if let Tree::Mapping(map) = value {
             for (key, text) in keys.iter().zip(values) {
                 if !text.is_empty() && !map.contains_key(key) {

@@ -70,6 +70,7 @@ fn follow(resource: &mut Resource, references: &[NameReference], candidates: &Ca
     let referrer = Referrer::new(resource, &prefixes, &suffixes)?;
     for target in references {
         for spec in target.referrers.iter().filter(|spec| spec.applies_to(&original.gvk)) {
+            check_api_version(resource)?;
             let reference = Reference { referrer: &referrer, spec, target: &target.target, candidates };
             // The spec is chosen by the first kind of the object and applied whatever kind it is now.
             let path = FieldSpec { selector: Gvk::default(), path: spec.path.clone(), create: false };
@@ -78,6 +79,19 @@ fn follow(resource: &mut Resource, references: &[NameReference], candidates: &Ca
         }
     }
     Ok(())
+}
+
+/// Refuses an object that may refer to others and whose version kustomize reads in two ways, which it then takes for two objects: its bug.
+fn check_api_version(resource: &Resource) -> Result<(), Fault> {
+    let written = resource.tree.get("apiVersion").filter(|version| !version.is_null()).map_or("", Tree::text);
+    let read = resource.api_version();
+    if written == read && !read.starts_with('/') {
+        return Ok(());
+    }
+    Err(Fault::conflict(format!(
+        "{}: the apiVersion {read:?} of an object that may refer to others must name a version; leave it out if there is none",
+        resource.id()
+    )))
 }
 
 impl Candidates {

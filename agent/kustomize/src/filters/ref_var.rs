@@ -105,19 +105,29 @@ fn path(text: &str) -> Vec<String> {
 }
 
 /// kustomize reads the text of numbers anew, in decimal only: `010` is ten, and `0x10` is an error.
+///
+/// The type counts and not the quotes, which a patch with a number leaves as they are: its bug.
 fn value(tree: &Tree) -> Option<Value> {
-    let Tree::Scalar(Scalar { text, kind, typed, .. }) = tree else { return Some(Value::Structure) };
-    Some(match kind {
-        // What a filter wrote has no type, whatever it looks like.
-        _ if *typed == Type::Open => Value::String(text.clone()),
-        Kind::Bool(value) => Value::Bool(*value),
-        Kind::Number(_) => match text.parse() {
+    let Tree::Scalar(Scalar { text, typed, .. }) = tree else { return Some(Value::Structure) };
+    Some(match typed {
+        Type::Integer | Type::Float => match text.parse() {
             Ok(integer) => Value::Integer(integer),
             Err(_) if text.parse::<u64>().is_ok() => return None,
             Err(_) => Value::Float(text.parse().ok()?),
         },
-        Kind::Null | Kind::Nothing | Kind::String | Kind::Misfit | Kind::Timestamp(_) => Value::String(text.clone()),
+        Type::Bool => Value::Bool(read_bool(text)?),
+        // What a filter wrote has no type, whatever it looks like.
+        Type::Open | Type::Null | Type::String | Type::Timestamp => Value::String(text.clone()),
     })
+}
+
+/// As Go's `strconv.ParseBool` does.
+fn read_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
 }
 
 fn set(tree: &mut Tree, values: &HashMap<&str, Value>, budget: &Budget) -> Result<(), Fault> {
@@ -220,6 +230,7 @@ impl Value {
                     quoted: false,
                     shared: None,
                     typed: Type::Integer,
+                    line: 0,
                 }),
                 None => Tree::string(value.to_string()),
             },

@@ -64,6 +64,7 @@ fn to_tree(node: &Node, budget: &Budget) -> Tree {
             quoted: true,
             shared: None,
             typed: Type::String,
+            line: 0,
         })
     } else if let Some(entries) = node.entries() {
         let mut map = Map::new();

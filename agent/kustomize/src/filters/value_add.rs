@@ -104,12 +104,33 @@ fn add(tree: &mut Tree, parts: &[String], value: &str, position: i64) -> Result<
     }
 }
 
-/// Puts a part into a file path; one that starts at the root still does.
+/// Puts a part into a file path; one that starts at the root still does. Slashes in the part count as those of the path.
 fn insert(path: &str, at: usize, part: &str) -> String {
     let absolute = path.starts_with('/');
-    let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let inside = path.strip_prefix('/').unwrap_or(path);
+    let mut parts: Vec<&str> = if inside.is_empty() { Vec::new() } else { inside.split('/').collect() };
     parts.insert(at.min(parts.len()), part);
-    format!("{}{}", if absolute { "/" } else { "" }, parts.join("/"))
+    let joined = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+    if absolute { format!("/{}", cleaned(&joined).trim_start_matches('/')) } else { cleaned(&joined) }
+}
+
+/// The shortest path that means the same, as Go's `path.Clean` gives it.
+fn cleaned(path: &str) -> String {
+    let absolute = path.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            ".." if absolute => {}
+            part => parts.push(part),
+        }
+    }
+    match (absolute, parts.join("/")) {
+        (true, path) => format!("/{path}"),
+        (false, path) if path.is_empty() => ".".to_owned(),
+        (false, path) => path,
+    }
 }
 
 #[cfg(test)]
@@ -124,5 +145,11 @@ mod tests {
         assert_eq!(insert("/a", 0, "new"), "/new/a");
         assert_eq!(insert("/a/b", 1, "new"), "/a/new/b");
         assert_eq!(insert("a/b/", 9, "new"), "a/b/new");
+        assert_eq!(insert("a//b", 2, "new"), "a/new/b");
+        assert_eq!(insert("", 1, "http://host/"), "http:/host");
+        assert_eq!(insert("a/b", 1, "../c"), "c/b");
+        assert_eq!(insert("a/b", 1, "/c"), "a/c/b");
+        assert_eq!(insert("a", 0, "../.."), "../../a");
+        assert_eq!(insert("a", 9, ".."), ".");
     }
 }

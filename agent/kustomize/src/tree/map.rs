@@ -18,6 +18,8 @@ pub(crate) struct Map {
     form: Form,
     /// Whether it is written in braces, where kustomize writes nothing as `''`.
     flow: bool,
+    /// The line of the file that it was read from; 0 for what a filter made.
+    line: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -45,12 +47,21 @@ impl Map {
     }
 
     fn from_form(form: Form) -> Self {
-        Self { form, flow: false }
+        Self { form, flow: false, line: 0 }
     }
 
     /// The same map, written in braces or not.
     pub(crate) fn written(self, flow: bool) -> Self {
         Self { flow, ..self }
+    }
+
+    /// The same map, read from a line of a file.
+    pub(crate) fn at_line(self, line: u32) -> Self {
+        Self { line, ..self }
+    }
+
+    pub(crate) fn line(&self) -> u32 {
+        self.line
     }
 
     pub(crate) fn is_flow(&self) -> bool {
@@ -59,7 +70,7 @@ impl Map {
 
     /// An empty map that is written as another one.
     pub(crate) fn like(other: &Self) -> Self {
-        Self { flow: other.flow, ..Self::new() }
+        Self { flow: other.flow, line: other.line, ..Self::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
