@@ -46,6 +46,14 @@ impl FieldSpec {
         })
     }
 
+    /// Whether an object has not even the field that the path begins with, which most have not.
+    fn leads_nowhere(&self, tree: &Tree) -> bool {
+        let first = without_slash(&self.path).split('/').next().unwrap_or_default();
+        let plain = first.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
+            && first.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        plain && tree.as_mapping().is_some_and(|map| !map.contains_key(first))
+    }
+
     /// Calls `set` for each value at the path, where the caller says in which object.
     pub(crate) fn visit_in_place(
         &self,
@@ -60,6 +68,9 @@ impl FieldSpec {
             return Err(Fault::limit(format!("the path of a field spec has more than {LONGEST_PATH} bytes")));
         }
         let create = if self.create { create } else { Create::Nothing };
+        if create == Create::Nothing && self.leads_nowhere(&resource.tree) {
+            return Ok(());
+        }
         let escaped;
         let parts: Vec<&str> = if self.path.contains('\\') {
             escaped = split(&self.path);

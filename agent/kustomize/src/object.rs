@@ -181,6 +181,11 @@ impl Resource {
         names
     }
 
+    /// Whether the object has a name, or had it.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        self.name() == name || self.previous.iter().any(|previous| previous.name == name)
+    }
+
     pub(crate) fn has_id(&self, id: &Id) -> bool {
         // Names differ more often than anything else, and comparing them takes no copy.
         let is_now = self.name() == id.name;

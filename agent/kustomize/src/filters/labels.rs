@@ -50,8 +50,7 @@ pub(crate) fn set_entries(
     let budget = resources.budget().clone();
     let new: Vec<Entry<'_>> = entries.iter().map(|(key, value)| Entry::new(key, value)).collect();
     for resource in resources.iter_mut() {
-        let gvk = resource.gvk();
-        let specs: Vec<&FieldSpec> = specs.iter().filter(|spec| spec.applies_to(&gvk)).collect();
+        let specs: Vec<&FieldSpec> = specs.iter().filter(|spec| resource.is_selected_by(&spec.selector)).collect();
         budget.work(entries.len().saturating_mul(specs.len()).saturating_mul(STEPS_OF_A_SPEC));
         budget.check()?;
         // kustomize keeps what it knows of an object in its annotations, so they may be there although no file has any. Its bug.

@@ -114,7 +114,7 @@ fn is_selected(id: &Id, source: &Source) -> bool {
 }
 
 /// Steps to compare one identity with a selector.
-const STEPS_OF_AN_ID: usize = 8;
+const STEPS_OF_AN_ID: usize = 64;
 /// Steps to follow a path to a field.
 const STEPS_OF_A_PATH: usize = 64;
 

@@ -13,7 +13,9 @@ pub(crate) fn apply(resources: &mut Resources, replica: &Replica, specs: &[Field
     for spec in specs {
         let fits = |id: &Id| id.name == replica.name && spec.applies_to(&id.gvk);
         for resource in resources.iter_mut() {
-            if fits(&resource.id()) || resource.previous_ids().any(|id| fits(&id)) {
+            // Names differ more often than anything else, and comparing them takes no copy.
+            if resource.has_name(&replica.name) && (fits(&resource.id()) || resource.previous_ids().any(|id| fits(&id)))
+            {
                 found = true;
                 spec.visit(resource, Create::Scalar, &mut |tree| match tree {
                     Tree::Scalar(_) => {
