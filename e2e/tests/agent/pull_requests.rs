@@ -102,6 +102,46 @@ async fn a_merged_pull_request_is_the_promotion_however_it_is_merged() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_difference_that_is_too_long_is_attached() -> Result<()> {
+    let forge = ForgeStage::new("attached").await?;
+    environments(&forge, json!({})).await?;
+    let worktree = &forge.stage.worktree;
+    worktree.pull()?;
+    forge.write("one")?;
+    // Gitea takes a million characters, and a line is not cut.
+    let names: Vec<String> = (0..6).map(|number| format!("long-{number}")).collect();
+    for name in &names {
+        worktree.write(&format!("base/{name}.yaml"), e2e::stage::config_map(name, &"x".repeat(250_000)))?;
+    }
+    worktree.write("base/kustomization.yaml", format!("resources: [a.yaml, {}.yaml]\n", names.join(".yaml, ")))?;
+    worktree.commit("long\n\nPromote-To: prod\n")?;
+    worktree.push()?;
+    let pull = forge
+        .promotion("prod", |pull| {
+            ensure!(pull.body().contains("They follow as comments."), "{} characters", pull.body().len());
+            Ok(())
+        })
+        .await?;
+    let path = forge.gitea.path("platform", &format!("issues/{}/comments", pull.number()));
+    forge
+        .stage
+        .wait("the rest of the difference", async || {
+            let comments = forge.gitea.call(&forge.ada, "GET", &path, &Value::Null)?;
+            let comments = comments.as_array().cloned().unwrap_or_default();
+            let texts = comments.iter().map(|comment| comment["body"].as_str().unwrap_or_default());
+            let all =
+                texts.filter(|text| text.contains("plumb:difference")).fold(pull.body().to_owned(), |all, it| all + it);
+            for name in &names {
+                let shown = all.matches(&format!("{name}-prod (added)</summary>")).count();
+                ensure!(shown >= 1, "{name} is shown {shown} times");
+            }
+            Ok(())
+        })
+        .await?;
+    forge.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_revision_waits_for_its_statuses_on_the_forge() -> Result<()> {
     let forge = ForgeStage::new("statuses").await?;
     forge.environment("dev", json!({})).await?;
