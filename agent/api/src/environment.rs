@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CommonMetadata, Dependency, Drift, DriftRecord, HealthCheck, HookRun, Image, NameReference, PromotedFields,
-    PromotionStrategy, PullRequestPolicy, Substitute,
+    CommonMetadata, Dependency, Drift, DriftRecord, ExpressionGate, GateRecord, HealthCheck, HookRun, HttpCheck, Image,
+    NameReference, PromotedFields, PromotionStrategy, PullRequestPolicy, Substitute,
 };
 
 /// One overlay path of one Repository, kept true on this cluster.
@@ -217,6 +217,12 @@ pub struct Promotion {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub statuses: Vec<String>,
 
+    /// Conditions on what is known of a promotion: each must be true before a revision comes here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub expressions: Vec<ExpressionGate>,
+
     /// Goes back by itself when what was promoted degrades. Without it, only when somebody asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
@@ -234,6 +240,7 @@ impl Default for Promotion {
             dry_run: true,
             checks: Vec::new(),
             statuses: Vec::new(),
+            expressions: Vec::new(),
             rollback: None,
             strategy: PromotionStrategy::default(),
             fields: PromotedFields::default(),
@@ -270,18 +277,6 @@ pub struct PromotionWindow {
     /// Whether nothing comes while it lasts.
     #[serde(default)]
     pub freeze: bool,
-}
-
-/// A question to others.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-pub struct HttpCheck {
-    /// Name of the gate: `http/<name>`.
-    #[schemars(length(min = 1, max = 63))]
-    pub name: String,
-    /// Where to ask, with GET; `environment` and `revision` are added to the query.
-    #[schemars(length(min = 1, max = 2048))]
-    #[x_kube(validation = Rule::new("self.startsWith('https://') || self.startsWith('http://')").message("must begin with https:// or http://"))]
-    pub url: String,
 }
 
 /// When the environment goes back by itself: to the last revision before that was healthy here, and with a hold on its pin. What a rollback
@@ -436,20 +431,6 @@ pub struct PromotionRecord {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub gates: Vec<GateRecord>,
-}
-
-/// What a gate says of a revision.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-pub struct GateRecord {
-    /// Its name, such as `upstream/dev`.
-    pub name: String,
-    /// `pass`, `wait` or `fail`.
-    pub verdict: String,
-    /// When it opens by itself, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Time>,
-    /// Why, for people.
-    pub message: String,
 }
 
 fn utc() -> String {

@@ -7,6 +7,7 @@
 mod condition;
 mod drift;
 mod environment;
+mod gate;
 mod health_check;
 mod hook;
 mod promoted_fields;
@@ -19,10 +20,10 @@ mod transformation;
 pub use condition::{Reason, condition_type, keep_transition_times, set_condition};
 pub use drift::{ConflictPolicy, Drift, DriftPolicy, DriftRecord, DriftRule, DriftedValue};
 pub use environment::{
-    DeletionPolicy, Environment, EnvironmentSpec, EnvironmentStatus, GateRecord, HttpCheck, KubeConfig, ObjectCounts,
-    Promotion, PromotionMode, PromotionOrder, PromotionRecord, PromotionWindow, Prune, RevisionRecord, Rollback,
-    SecretEntry,
+    DeletionPolicy, Environment, EnvironmentSpec, EnvironmentStatus, KubeConfig, ObjectCounts, Promotion,
+    PromotionMode, PromotionOrder, PromotionRecord, PromotionWindow, Prune, RevisionRecord, Rollback, SecretEntry,
 };
+pub use gate::{ExpressionGate, GateRecord, HttpCheck};
 pub use health_check::{Dependency, HealthCheck};
 pub use hook::{HookRecord, HookRun, HookState};
 pub use promoted_fields::{NamedField, PromotedFields, PromotionStrategy};

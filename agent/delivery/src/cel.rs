@@ -101,6 +101,19 @@ impl Expression {
         Ok(Self { source: source.to_owned(), program: Arc::new(program), depth })
     }
 
+    /// Its text.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether its text has this word.
+    #[must_use]
+    pub fn mentions(&self, name: &str) -> bool {
+        let at = place(&self.source, name);
+        self.source.get(at..).is_some_and(|rest| rest.starts_with(name))
+    }
+
     /// Whether it is true, with these variables.
     ///
     /// # Errors
@@ -131,6 +144,8 @@ impl Expression {
         }
     }
 }
+
+impl Eq for Expression {}
 
 impl PartialEq for Expression {
     fn eq(&self, other: &Self) -> bool {

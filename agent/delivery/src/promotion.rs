@@ -9,6 +9,7 @@
 
 mod automatic;
 mod decide;
+mod expressions;
 mod gates;
 mod rollback;
 mod schedule;
@@ -24,6 +25,7 @@ use crate::pin::{Hold, Pin};
 use crate::trailers::{self, PromotionResult};
 pub use automatic::compared;
 pub use decide::{decide, short};
+pub use expressions::Condition;
 pub use gates::{Gate, GateVerdict, UNCHECKED};
 pub use schedule::TimeWindow;
 pub use statuses::{CommitStatus, statuses};
@@ -84,6 +86,8 @@ pub struct Promotion {
     pub signed: bool,
     /// Whether the edge looks at a revision before it comes, see [`Input::checks`].
     pub checked: bool,
+    /// What else must be true.
+    pub conditions: Vec<Condition>,
 }
 
 /// Which of several revisions comes next.
@@ -167,6 +171,19 @@ pub enum Resolved {
     Unknown,
 }
 
+/// What a commit says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Described {
+    /// The name of who wrote it.
+    pub author: String,
+    /// Their address.
+    pub email: String,
+    /// Its message.
+    pub message: String,
+    /// When it was made, by the committer's clock.
+    pub time: Option<Timestamp>,
+}
+
 /// The questions that only the repository can answer.
 pub trait History {
     /// Why it could not.
@@ -191,6 +208,24 @@ pub trait History {
     fn signed(&self, commit: &str) -> Result<Signed, Self::Error> {
         let _ = commit;
         Ok(Signed::Not)
+    }
+
+    /// What a commit says of itself; `None` when it is not there.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    fn described(&self, commit: &str) -> Result<Option<Described>, Self::Error> {
+        let _ = commit;
+        Ok(None)
+    }
+
+    /// The paths that differ between two commits, in order; of very many some.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    fn changed(&self, from: &str, to: &str) -> Result<Vec<String>, Self::Error> {
+        let _ = (from, to);
+        Ok(Vec::new())
     }
 }
 

@@ -111,6 +111,30 @@ async fn only_those_may_ask_whose_signature_is_trusted() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_expression_is_a_gate() -> Result<()> {
+    let stage = Stage::new("cel").await?;
+    let ticket =
+        json!({"name": "ticket", "expression": "request.message.contains('CHG-')", "message": "name a change"});
+    let own = json!({"name": "own", "expression": "upstreams.dev.healthy && revision.id == request.id"});
+    let broken = json!({"name": "broken", "expression": "revision.", "message": "x"});
+    let from = |expressions: Value| json!({"promotion": {"from": ["dev"], "expressions": expressions}});
+    environments(&stage, json!({"expressions": [broken]})).await?;
+    let request = stage.push("ask\n\nPromote-To: staging\n", &[]).await?;
+    gate_says(&stage, &request, "cel/broken", "fail", "spec.promotion.expressions").await?;
+    stage.environment("staging", from(json!([ticket, own]))).await?;
+    gate_says(&stage, &request, "cel/ticket", "wait", "name a change").await?;
+    gate_says(&stage, &request, "cel/own", "pass", "").await?;
+    let explained = plumb(&stage, &["promote", "staging", "--explain", "--namespace", stage.ns()])?;
+    ensure!(explained.contains("wait  cel/ticket") && explained.contains("name a change"), "{explained}");
+    let request = stage.push("CHG-7: ask\n\nPromote-To: staging\n", &[]).await?;
+    stage.ready_at("staging", &request).await?;
+    stage.worktree.pull()?;
+    let log = stage.worktree.git(&["log", "--first-parent", "--format=%(trailers:only,unfold)", "-n", "1"])?;
+    ensure!(log.contains("Promotion-Gate: cel/ticket=pass"), "{log}");
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_proven_comes_by_itself_and_promotions_cause_none() -> Result<()> {
     let stage = Stage::new("auto").await?;
     let first = environments(&stage, json!({"automatic": true})).await?;

@@ -7,7 +7,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::decide::{Target, short};
-use super::{Decision, Environment, Healthy, History, Input, Signed, Verdict, schedule};
+use super::{Decision, Environment, Healthy, History, Input, Signed, Verdict, expressions, schedule};
 
 /// A gate and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,7 @@ pub(super) fn ask<H: History>(
         };
         gates.push(gate);
     }
+    gates.extend(expressions::gates(target, asked, input, history)?);
     gates.extend(checks(target, revision, input));
     let verdict = conclude(&gates);
     Ok(Answers { gates, verdict })

@@ -6,6 +6,8 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::pin::Hold;
 
+mod expressions;
+
 /// Ids that people can read: `c1` is forty digits that start with `c1`.
 pub(super) fn id(name: &str) -> String {
     format!("{name:0<40}")
@@ -37,6 +39,16 @@ impl History for Line {
 
     fn signed(&self, commit: &str) -> Result<Signed, Infallible> {
         Ok(self.1.get(commit).cloned().unwrap_or(Signed::Not))
+    }
+
+    fn described(&self, commit: &str) -> Result<Option<Described>, Infallible> {
+        let (author, email) = ("Ada".to_owned(), "ada@example.com".to_owned());
+        let said = Described { author, email, message: commit.to_owned(), time: Some(at(0)) };
+        Ok(self.0.iter().any(|id| id == commit).then_some(said))
+    }
+
+    fn changed(&self, _: &str, _: &str) -> Result<Vec<String>, Infallible> {
+        Ok(vec!["base/a.yaml".to_owned(), "base/b.yaml".to_owned()])
     }
 }
 

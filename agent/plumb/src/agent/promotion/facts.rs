@@ -11,7 +11,7 @@ use plumb_delivery::{
     Digest,
     ledger::{self, Account},
     pin::{self, Hold, Pin},
-    promotion::{self, Decisions, History, Input, Resolved, Signed, Verdict, Window},
+    promotion::{self, Decisions, Described, History, Input, Resolved, Signed, Verdict, Window},
 };
 use plumb_git::{AllowedSigners, CommitId, Error as GitError};
 use plumb_kustomize::{Entry, Fs as _};
@@ -61,6 +61,14 @@ impl History for Facts<'_> {
             return Ok(Signed::Untrusted("the Repository has no spec.verify, so no key is trusted".into()));
         };
         history::signed(self.git, commit, signers)
+    }
+
+    fn described(&self, commit: &str) -> Result<Option<Described>, GitError> {
+        history::described(self.git, commit)
+    }
+
+    fn changed(&self, from: &str, to: &str) -> Result<Vec<String>, GitError> {
+        history::changed(self.git, from, to)
     }
 }
 
@@ -278,6 +286,7 @@ impl Facts<'_> {
             approvers: spec.approvers.clone(),
             signed: self.signers.is_some(),
             checked: true,
+            conditions: spec.expressions.iter().map(|gate| self.memory.condition(gate)).collect(),
         }
     }
 

@@ -6,10 +6,10 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use plumb_api::Environment;
+use plumb_api::{Environment, ExpressionGate};
 use plumb_delivery::{
     Digest,
-    promotion::{self, Checks, Decisions, Gate, GateVerdict},
+    promotion::{self, Checks, Condition, Decisions, Gate, GateVerdict},
 };
 use plumb_git::CommitId;
 use tokio::sync::watch;
@@ -25,6 +25,8 @@ pub(crate) struct Memory {
     pub(super) ledgers: Mutex<BTreeMap<String, (CommitId, promotion::State)>>,
     /// What was looked at before a promotion, by environment and revision.
     looked: Mutex<BTreeMap<(String, String), Looked>>,
+    /// Expressions that were read, which takes its time.
+    conditions: Mutex<Vec<(ExpressionGate, Condition)>>,
     /// What was decided last, for those who keep the records.
     decisions: watch::Sender<Arc<Decisions>>,
     /// Requests that were put on the branch for others: the head up to which it was read, and where they came from.
@@ -46,7 +48,24 @@ struct Looked {
 /// For how long the API server's word is taken that it would take a revision.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
 
+/// More expressions than this are read anew.
+const MOST_CONDITIONS: usize = 500;
+
 impl Memory {
+    /// The condition of a gate, read once.
+    pub(super) fn condition(&self, gate: &ExpressionGate) -> Condition {
+        let mut known = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, condition)) = known.iter().find(|(of, _)| of == gate) {
+            return condition.clone();
+        }
+        if known.len() >= MOST_CONDITIONS {
+            known.clear();
+        }
+        let condition = Condition::new(&gate.name, &gate.expression, gate.message.as_deref());
+        known.push((gate.clone(), condition.clone()));
+        condition
+    }
+
     /// Keeps what was decided.
     pub(super) fn decided(&self, decisions: &Decisions) {
         self.decisions.send_if_modified(|known| {
