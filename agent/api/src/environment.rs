@@ -353,6 +353,11 @@ pub struct EnvironmentStatus {
     /// How many objects there are, and how they fare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objects: Option<ObjectCounts>,
+    /// The objects that are not healthy, the worst first, and no more than ten of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub unhealthy: Vec<String>,
     /// The last run of hooks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hooks: Option<HookRun>,

@@ -129,6 +129,8 @@ pub struct Entry {
     pub objects: Option<Objects>,
     /// The full id of the commit that asked for the revision.
     pub request: Option<String>,
+    /// What the gates said when a pull request that somebody else merged moved the pin: names and verdicts.
+    pub gates: Vec<(String, String)>,
     /// The version of the agent that wrote the line.
     pub agent: Option<String>,
     /// Why, for people. It names objects and never holds a value of theirs.
@@ -148,6 +150,7 @@ impl Entry {
             promoted: None,
             objects: None,
             request: None,
+            gates: Vec::new(),
             agent: None,
             reason: None,
         }

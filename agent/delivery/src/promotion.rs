@@ -288,7 +288,7 @@ pub enum Verdict {
     },
     /// The latest word on this environment is another one.
     Superseded {
-        /// The full id of the newer request, or of the commit that moved the pin without a request.
+        /// The full id of the newer request, of the commit that took this one back, or of the one that moved the pin without a request.
         by: String,
     },
     /// The pin names the revision already.

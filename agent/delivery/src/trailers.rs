@@ -10,12 +10,14 @@
 //! depend on whose machine reads it.
 
 mod labels;
+mod reverts;
 
 pub use labels::{
     HOLD_RELEASED, PROMOTE_REVISION, PROMOTE_TO, PROMOTED_FROM, PROMOTED_REVISION, PROMOTED_TO, PROMOTION_GATE,
     PROMOTION_REQUEST, PromotionRequest, PromotionResult, RELEASE_HOLD, ROLLBACK_HOLD, ROLLBACK_OF, ROLLBACK_TO,
     ROLLED_BACK_FROM, RequestKind, message, missed, requests, result,
 };
+pub use reverts::reverted;
 
 /// One trailer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -98,6 +98,20 @@ async fn a_merged_pull_request_is_the_promotion_however_it_is_merged() -> Result
     }
     // Nothing is opened for what was answered.
     forge.stage.wait("no pull request", async || none_is_open(&forge)).await?;
+    forge
+        .stage
+        .wait("the ledgers to bear out each merge, with what the gates said", async || {
+            let verified = plumb(&forge.stage, &["verify", "--fetch", "--strict"])?;
+            ensure!(verified.contains("3 promotion commits"), "{verified}");
+            ensure!(verified.contains("0 problems, 0 notices"), "{verified}");
+            let history = plumb(&forge.stage, &["history", "prod", "-o", "json"])?;
+            let history: Value = serde_json::from_str(&history)?;
+            for run in history["runs"].as_array().into_iter().flatten() {
+                ensure!(run["gates"].to_string().contains("upstream/dev"), "{run}");
+            }
+            Ok(())
+        })
+        .await?;
     forge.end().await
 }
 

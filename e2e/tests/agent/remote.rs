@@ -145,3 +145,52 @@ async fn environments_live_on_another_cluster_and_wait_for_it_alone() -> Result<
     far.kubectl(&["delete", "namespace", stage.ns(), "--wait=false"]).await?;
     stage.end().await
 }
+
+/// A gate asks the cluster to which the revision goes, and not the one that the agent runs in.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_other_cluster_would_refuse_is_not_promoted_to_it() -> Result<()> {
+    let stage = Stage::new("remote-dry").await?;
+    let far = Far::start().await?;
+    stage.secret("far", &[("value", &far.kubeconfig()?)]).await?;
+    stage.environment("dev", json!({})).await?;
+    let remote = json!({"kubeConfig": {"secretRef": {"name": "far"}}, "promotion": {"from": ["dev"]}});
+    stage.environment("prod", remote).await?;
+    push(&stage, "dev", "one").await?;
+    push(&stage, "prod", "one").await?;
+    let first = stage.push("ask\n\nPromote-To: prod\n", &[]).await?;
+    stage.ready_at("prod", &first).await?;
+    // A quota of the other cluster alone stands in the way.
+    far.kubectl(&["create", "quota", "none", "-n", stage.ns(), "--hard=count/configmaps=0"]).await?;
+    stage
+        .wait("the quota to be known over there", async || {
+            let path = "jsonpath={.status.hard}";
+            let known = far.kubectl(&["get", "quota", "none", "-n", stage.ns(), "-o", path]).await?;
+            ensure!(known.contains("configmaps"), "{known}");
+            Ok(())
+        })
+        .await?;
+    let overlay = format!("namespace: {}\nresources: [prod.yaml, more.yaml, namespace.yaml]\n", stage.ns());
+    let request = stage
+        .push(
+            "two\n\nPromote-To: prod\n",
+            &[
+                ("overlays/prod/kustomization.yaml", Some(&overlay)),
+                ("overlays/prod/more.yaml", Some(&config_map("more", "two"))),
+            ],
+        )
+        .await?;
+    stage
+        .wait("the dry run to be refused over there", async || {
+            let promotions = stage.status("prod").await?.promotions;
+            let record = promotions.iter().find(|record| record.request == request).context("no record")?;
+            let gate = record.gates.iter().find(|gate| gate.name == "dry-run").context("no gate")?;
+            ensure!(gate.verdict == "wait" && gate.message.contains("more"), "{gate:?}");
+            Ok(())
+        })
+        .await?;
+    far.kubectl(&["delete", "quota", "none", "-n", stage.ns()]).await?;
+    stage.ready_at("prod", &request).await?;
+    far.has_value(&stage, "more", "two").await?;
+    far.kubectl(&["delete", "namespace", stage.ns(), "--wait=false"]).await?;
+    stage.end().await
+}

@@ -196,6 +196,16 @@ async fn what_degrades_soon_after_a_promotion_goes_back_by_itself() -> Result<()
             Ok(())
         })
         .await?;
+    stage
+        .wait("the ledger to name what degraded", async || {
+            stage.worktree.git(&["fetch", "-q", "origin", "+refs/notes/plumb/*:refs/notes/plumb/*"])?;
+            let note = stage.worktree.git(&["notes", "--ref", "plumb/staging", "show", &second])?;
+            let degraded = note.lines().find(|line| line.contains(" degraded ")).unwrap_or_default();
+            ensure!(degraded.contains("Deployment") && degraded.contains("/web"), "{note}");
+            ensure!(note.contains(" rolled-back "), "{note}");
+            Ok(())
+        })
+        .await?;
     stage.end().await
 }
 

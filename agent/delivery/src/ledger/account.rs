@@ -24,6 +24,8 @@ pub struct Run {
     pub promoted: Option<String>,
     /// The full id of the commit that asked for it.
     pub request: Option<String>,
+    /// What the gates said when a pull request that somebody else merged moved the pin: names and verdicts.
+    pub gates: Vec<(String, String)>,
     /// When everything was healthy for the first time.
     pub proved: Option<Timestamp>,
     /// Since when everything is healthy without a break; when the run is over, since when it was at its end.
@@ -91,6 +93,7 @@ impl Account {
                 path: entry.path.clone(),
                 promoted: entry.promoted.clone(),
                 request: entry.request.clone(),
+                gates: entry.gates.clone(),
                 proved: None,
                 healthy: None,
                 degraded: None,

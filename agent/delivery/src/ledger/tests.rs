@@ -37,6 +37,7 @@ impl Scene {
             drifted: Some(false),
             path: "overlays/prod".into(),
             pin: None,
+            gates: Vec::new(),
             agent: "0.1.0".into(),
         };
         Self { account: Account::default(), observed, now: 0, written: String::new(), promoted: None }
@@ -169,6 +170,19 @@ fn what_a_run_became_between_two_looks() {
         c1 2027-01-15T08:00:12.002Z applied digest=7692 path=overlays/prod objects=3
         c1 2027-01-15T08:00:12.003Z held reason=x
     "#]]);
+}
+
+#[test]
+fn what_gates_said_to_a_merged_pull_request() {
+    let pin = Pin { requested_by: Some(id("a")), ..Pin::new(id("c1")) };
+    let gates = [("upstream/dev", "pass"), ("window", "wait")].map(|(name, said)| (name.to_owned(), said.to_owned()));
+    let scene = Scene::new().change(|it| (it.pin, it.gates) = (Some(pin), gates.to_vec())).apply("c1", "one").look();
+    assert_eq!(scene.account.runs[0].gates, gates);
+    scene.check(expect![[r#"
+        c1 2027-01-15T08:00:00.000Z applied digest=7692 path=overlays/prod objects=3 request=a000000000000000000000000000000000000000 gates="upstream/dev=pass,window=wait"
+    "#]]);
+    let many = Entry { gates: vec![("x".repeat(400), "pass".into()); 9], ..Entry::new(at(0), Event::Applied) };
+    assert_eq!(parse(print(&many).as_bytes()).entries[0].gates.len(), 5, "a line is bounded");
 }
 
 #[test]
@@ -343,6 +357,7 @@ proptest! {
         path in any_text(),
         request in any_text(),
         reason in any_text(),
+        gates in prop::collection::vec(("[a-z][ -+.-~é]{0,12}", "pass|wait|fail"), 0..5),
     ) {
         let entry = Entry {
             since: since.map(|second| Timestamp::from_second(second).unwrap()),
@@ -351,6 +366,7 @@ proptest! {
             path,
             request,
             reason,
+            gates,
             ..Entry::new(time, event)
         };
         let line = print(&entry);

@@ -12,6 +12,8 @@ use crate::Digest;
 pub const LONGEST_NOTE: usize = 256 << 10;
 /// A line beyond this many bytes is none of ours.
 const LONGEST_LINE: usize = 4 << 10;
+/// Gates beyond this many bytes are left out of a line.
+const LONGEST_GATES: usize = 2 << 10;
 /// A text beyond this many characters is cut before it is written.
 const LONGEST_TEXT: usize = 300;
 
@@ -66,6 +68,7 @@ fn entry(line: &str) -> Option<Entry> {
             "progressing" => count(|objects| &mut objects.progressing)?,
             "degraded" => count(|objects| &mut objects.degraded)?,
             "request" => entry.request = Some(value.to_owned()),
+            "gates" => entry.gates = gates(value),
             "agent" => entry.agent = Some(value.to_owned()),
             "reason" => entry.reason = Some(value.to_owned()),
             _ => {}
@@ -73,6 +76,12 @@ fn entry(line: &str) -> Option<Entry> {
     }
     entry.objects = counted.then_some(objects);
     Some(entry)
+}
+
+/// The gates of a line. What is none is passed over.
+fn gates(text: &str) -> Vec<(String, String)> {
+    let split = |word: &str| word.rsplit_once('=').map(|(name, verdict)| (name.to_owned(), verdict.to_owned()));
+    text.split(',').filter_map(split).collect()
 }
 
 /// Splits a line at blanks. A word may hold a JSON string behind its `=`, which is given without its quotes.
@@ -136,10 +145,21 @@ pub fn print(entry: &Entry) -> String {
             }
         }
     }
+    let mut gates = String::new();
+    for (name, verdict) in entry.gates.iter().filter(|(name, _)| !name.contains([',', '\n'])) {
+        if gates.len() + name.len() + verdict.len() > LONGEST_GATES {
+            break;
+        }
+        gates += &format!("{}{name}={verdict}", if gates.is_empty() { "" } else { "," });
+    }
+    let gates = Some(gates).filter(|gates| !gates.is_empty());
     for (key, value) in [("request", &entry.request), ("agent", &entry.agent), ("reason", &entry.reason)] {
         if let Some(value) = value {
             word(key, &short(value));
         }
+    }
+    if let Some(gates) = gates {
+        word("gates", &gates);
     }
     line.push('\n');
     line

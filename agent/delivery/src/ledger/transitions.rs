@@ -40,6 +40,8 @@ pub struct Observed {
     pub path: String,
     /// The pin at the head of the branch, if there is one that can be read.
     pub pin: Option<Pin>,
+    /// What the gates said to the request that the pin names, when no promotion commit tells.
+    pub gates: Vec<(String, String)>,
     /// The version of the agent.
     pub agent: String,
 }
@@ -123,6 +125,7 @@ impl Writer<'_> {
                 .filter(|_| newest)
                 .map(|objects| Objects { total: objects.total, ..Objects::default() });
             entry.request = pin.and_then(|pin| pin.requested_by.clone());
+            entry.gates = if pin.is_some() { observed.gates.clone() } else { Vec::new() };
         });
     }
 

@@ -40,12 +40,20 @@ struct Log {
     results: Vec<(usize, PromotionResult)>,
     /// Environments whose pin names a request since a commit.
     answers: Vec<(usize, String, String)>,
+    /// Commits that a later one takes back.
+    reverted: Vec<(usize, String)>,
     unreadable: Vec<Unreadable>,
 }
 
 impl Log {
     fn read(commits: &[Commit]) -> Self {
-        let mut log = Self { requests: Vec::new(), results: Vec::new(), answers: Vec::new(), unreadable: Vec::new() };
+        let mut log = Self {
+            requests: Vec::new(),
+            results: Vec::new(),
+            answers: Vec::new(),
+            reverted: Vec::new(),
+            unreadable: Vec::new(),
+        };
         for (index, commit) in commits.iter().enumerate() {
             let read = trailers::requests(&commit.id, &commit.message).and_then(|requests| {
                 log.requests.extend(requests.into_iter().map(|request| (index, request)));
@@ -56,6 +64,7 @@ impl Log {
                 Err(why) => log.unreadable.push(Unreadable { commit: commit.id.clone(), why }),
             }
             log.answers.extend(commit.answers.iter().map(|(name, request)| (index, name.clone(), request.clone())));
+            log.reverted.extend(trailers::reverted(&commit.message).map(|id| (index, id.to_owned())));
             log.read_labels(index, commit);
         }
         log
@@ -83,6 +92,12 @@ impl Log {
             *at > index && *name == request.environment && *asked == request.commit
         };
         said.or_else(|| self.answers.iter().find(pinned).map(|(at, ..)| *at))
+    }
+
+    /// The commit that took a request back before anything answered it.
+    fn withdrawn(&self, index: usize, request: &PromotionRequest) -> Option<usize> {
+        let taken_back = |(at, id): &&(usize, String)| *at > index && *id == request.commit;
+        self.reverted.iter().find(taken_back).map(|(at, _)| *at)
     }
 
     /// The last commit that moved the pin of `environment` without being the result of a request: somebody's own hand, or a revert.
@@ -140,6 +155,8 @@ fn decide_for<H: History>(
         let queued = target.promotion.order == Order::Queue && request.kind == RequestKind::Promote;
         let decided = if let Some(result) = log.result_of(*index, request) {
             decision(request, Verdict::Done { result: input.commits[result].id.clone() })
+        } else if let Some(by) = log.withdrawn(*index, request) {
+            decision(request, Verdict::Superseded { by: input.commits[by].id.clone() })
         } else if let Some(by) = rolled_back.filter(|_| queued) {
             decision(request, Verdict::Superseded { by: by.to_owned() })
         } else if let Some(by) = (*latest).filter(|_| !queued) {
@@ -161,6 +178,7 @@ fn decide_for<H: History>(
         decisions.push(decided);
     }
     in_turn(target, queue.into_iter().rev(), input, history, decisions)?;
+    back_first(&mut decisions[first..]);
     // What somebody decided goes before what happens by itself.
     let moves = |decision: &Decision| decision.verdict == Verdict::Promote;
     let waits = |decision: &Decision| matches!(decision.verdict, Verdict::Wait { .. });
@@ -173,6 +191,19 @@ fn decide_for<H: History>(
         }
     }
     Ok(())
+}
+
+/// Who asks to go back and then for the end of the hold gets both, in this order: else the hold of the way back would stay.
+fn back_first(decisions: &mut [Decision]) {
+    let back =
+        decisions.iter().find(|it| matches!(it.action, Action::Rollback { .. }) && it.verdict == Verdict::Promote);
+    let Some(request) = back.and_then(|back| back.request.clone()) else { return };
+    for release in decisions.iter_mut().filter(|it| matches!(it.action, Action::Release { .. })) {
+        if release.verdict == Verdict::Promote {
+            let why = format!("{} goes back first, as {} asked", release.environment, short(&request));
+            release.verdict = Verdict::Wait { gate: "rollback".into(), why, until: None };
+        }
+    }
 }
 
 /// Judges the requests of a queue, the oldest first: the first that may still come is the one whose turn it is.

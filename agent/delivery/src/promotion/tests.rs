@@ -356,6 +356,40 @@ fn a_revision_that_is_not_on_the_branch() {
 }
 
 #[test]
+fn a_request_that_is_reverted_is_withdrawn() {
+    let revert = |scene: Scene, name: &str, of: &str| {
+        let mut scene = scene.commit(name, "x");
+        let message = format!("Revert\n\nThis reverts commit {}.\n", id(of));
+        scene.commits.last_mut().unwrap().message = message;
+        scene
+    };
+    // Nothing is promoted for it, and not what was asked for before it either.
+    let asked = || Scene::new().commit("c1", "Promote-To: staging").commit("c2", "Promote-To: staging");
+    let scene = revert(asked(), "c3", "c2").healthy("dev", "c1", 0).healthy("dev", "c2", 1).check(expect![[r#"
+        staging to ?, asked by c2: superseded by c3
+        staging to ?, asked by c1: superseded by c2
+    "#]]);
+    scene.commit("c4", "Promote-To: staging\nPromote-Revision: c200000").check(expect![[r#"
+        staging to c2, asked by c4: promote
+        staging to ?, asked by c2: superseded by c3
+        staging to ?, asked by c1: superseded by c4
+    "#]]);
+    // What was promoted stays.
+    revert(asked().healthy("dev", "c2", 0).apply("a"), "c3", "c2").check(expect![[r#"
+        staging to ?, asked by c2: done by a
+        staging to ?, asked by c1: superseded by c2
+    "#]]);
+    // In a queue the others have their turn.
+    let queue = |it: &mut Environment| it.promotion.as_mut().unwrap().order = Order::Queue;
+    revert(asked(), "c3", "c1").change("staging", queue).healthy("dev", "c1", 0).healthy("dev", "c2", 1).check(
+        expect![[r#"
+        staging to c2, asked by c2: promote
+        staging to ?, asked by c1: superseded by c3
+    "#]],
+    );
+}
+
+#[test]
 fn no_way_back_by_request() {
     Scene::new()
         .commit("c1", "x")
@@ -714,6 +748,21 @@ fn the_latest_word_also_on_the_way_back() {
     promoted_twice().commit("c4", "Promote-To: staging").commit("c5", "Rollback-Of: staging").check(expect![[r#"
         staging back from c2 (rolled back from c20000000000) to c1, asked by c5: promote
         staging to ?, asked by c4: superseded by c5
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    let held = promoted_twice().change("staging", |it| {
+        it.pin.as_mut().unwrap().hold = Some(Hold { reason: "freeze".into() });
+    });
+    let scene = held.commit("c4", "Rollback-Of: staging").commit("c5", "Release-Hold: staging").check(expect![[r#"
+        staging released to c2, asked by c5: wait at rollback: staging goes back first, as c40000000000 asked
+        staging back from c2 (rolled back from c20000000000) to c1, asked by c4: promote
+        staging to ?, asked by c3: done by b
+        staging to ?, asked by c1: done by a
+    "#]]);
+    scene.apply("c").check(expect![[r#"
+        staging released to c1, asked by c5: promote
+        staging back from  () to ?, asked by c4: done by c
         staging to ?, asked by c3: done by b
         staging to ?, asked by c1: done by a
     "#]]);

@@ -1,7 +1,7 @@
 //! Commits of the branch: promotion commits must do what they say, and what they rest on must be there.
 
 use super::{Checker, PinChange, SKEW};
-use crate::ledger::Account;
+use crate::ledger::{Account, Entry, Event};
 use crate::pin::Pin;
 use crate::promotion::{History, short};
 use crate::trailers::{self, PromotionResult, RequestKind};
@@ -21,7 +21,12 @@ impl<H: History> Checker<'_, H> {
         };
         let Some(result) = result else {
             for pin in &commit.pins {
-                self.by_hand(index, pin)?;
+                match merged(pin) {
+                    Some((after, request)) if self.asked(index, pin, request) => {
+                        self.merged(index, pin, after, request)?;
+                    }
+                    _ => self.by_hand(index, pin)?,
+                }
             }
             return Ok(());
         };
@@ -49,6 +54,31 @@ impl<H: History> Checker<'_, H> {
             self.problem(to, &commit.id, "forged", message);
         }
         Ok(())
+    }
+
+    /// Whether a commit before this one asked for what a pin names.
+    fn asked(&self, index: usize, pin: &PinChange, request: &str) -> bool {
+        let name = self.name(&pin.path);
+        let asks = |commit: &super::Commit| {
+            let requests = trailers::requests(&commit.id, &commit.message).unwrap_or_default();
+            requests.iter().any(|asked| asked.environment == name)
+        };
+        self.input.commits[..index].iter().find(|commit| commit.id == request).is_some_and(asks)
+    }
+
+    /// A pin that moved with the merge of a pull request: it says what a promotion commit would.
+    fn merged(&mut self, index: usize, pin: &PinChange, after: &Pin, request: &str) -> Result<(), H::Error> {
+        self.report.promotions += 1;
+        let result = PromotionResult {
+            to: self.name(&pin.path),
+            from: after.from.clone(),
+            revision: after.revision.clone(),
+            rolled_back_from: None,
+            released: false,
+            request: Some(request.to_owned()),
+            gates: Vec::new(),
+        };
+        self.promotion(index, &result, pin, after)
     }
 
     /// A pin that was moved by no promotion commit.
@@ -167,6 +197,12 @@ impl<H: History> Checker<'_, H> {
             return;
         };
         let asked = trailers::requests(&request.id, &request.message).unwrap_or_default();
+        if asked.is_empty() && result.revision == request.id {
+            let message =
+                format!("nothing in git asks for it in {}; a label of its pull request may have", short(wanted));
+            self.notice(to, id, "unproven", message);
+            return;
+        }
         let Some(asked) = asked.into_iter().find(|asked| asked.environment == *to) else {
             self.problem(to, id, "forged", format!("{} did not ask for it", short(wanted)));
             return;
@@ -201,13 +237,23 @@ impl<H: History> Checker<'_, H> {
         for (gate, verdict) in result.gates.iter().filter(|(_, verdict)| verdict != "pass") {
             self.problem(to, id, "skipped", format!("the gate {gate} says {verdict}"));
         }
+        let merged = self.said_at_merge(result);
+        for (gate, verdict) in merged.iter().filter(|(_, verdict)| verdict != "pass") {
+            let message = format!("{} merged it while the gate {gate} said {verdict}", commit.author);
+            self.notice(to, id, "by-hand", message);
+        }
+        let asked: Vec<&String> = result.gates.iter().chain(&merged).map(|(name, _)| name).collect();
+        if asked.is_empty() {
+            let message = "no promotion commit and no ledger tells what its gates said when it was merged".to_owned();
+            self.notice(to, id, "unproven", message);
+        }
         if result.from.is_empty() {
             self.problem(to, id, "skipped", "no environment proved the revision".into());
         }
         let latest = commit.time.saturating_add(SKEW).unwrap_or(commit.time);
         for upstream in &result.from {
             let gate = format!("upstream/{upstream}");
-            if !result.gates.iter().any(|(name, _)| *name == gate) {
+            if !asked.is_empty() && !asked.contains(&&gate) {
                 self.problem(to, id, "skipped", format!("the gate {gate} was not asked"));
             }
             let lines = self.input.ledgers.get(upstream).map(|ledger| ledger.lines.as_slice()).unwrap_or_default();
@@ -239,6 +285,15 @@ impl<H: History> Checker<'_, H> {
         }
     }
 
+    /// What the ledger of the target says of the gates when somebody merged the pull request.
+    fn said_at_merge(&self, result: &PromotionResult) -> Vec<(String, String)> {
+        let lines = self.input.ledgers.get(&result.to).map(|ledger| ledger.lines.as_slice()).unwrap_or_default();
+        let of = |(revision, entry): &&(String, Entry)| {
+            *revision == result.revision && entry.event == Event::Applied && entry.request == result.request
+        };
+        lines.iter().find(of).map(|(_, entry)| entry.gates.clone()).unwrap_or_default()
+    }
+
     /// A rollback goes to what was healthy here before.
     fn ran_before(&mut self, index: usize, result: &PromotionResult) {
         let commit = &self.input.commits[index];
@@ -254,4 +309,13 @@ impl<H: History> Checker<'_, H> {
             self.problem(to, id, "skipped", message);
         }
     }
+}
+
+/// What a pin says that names another request than before, as the merge of a pull request leaves it.
+fn merged(pin: &PinChange) -> Option<(&Pin, &str)> {
+    let after = pin.after.as_ref()?.as_ref().ok()?;
+    let before = pin.before.as_ref().and_then(|before| before.as_ref().ok());
+    let request = after.requested_by.as_deref()?;
+    let new = before.and_then(|before| before.requested_by.as_deref()) != Some(request);
+    (new && after.hold.is_none() && after.rollback_of.is_none()).then_some((after, request))
 }

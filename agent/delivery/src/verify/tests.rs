@@ -271,6 +271,46 @@ fn promotion_commits_that_lie() {
 }
 
 #[test]
+fn pull_requests_that_somebody_merged() {
+    let asked = || honest().commit("c4", "ask\n\nPromote-To: prod\nPromote-Revision: c200000\n");
+    let pin =
+        |request: &str| Pin { from: vec!["staging".into()], requested_by: Some(id(request)), ..Pin::new(id("c2")) };
+    let said = |scene: Scene, gates: &[(&str, &str)]| {
+        scene.runs("prod", "c2", &[]).change(|scene| {
+            let (_, entry) = scene.ledgers.get_mut("prod").unwrap().lines.last_mut().unwrap();
+            entry.request = Some(id("c4"));
+            entry.gates = gates.iter().map(|(name, said)| ((*name).to_owned(), (*said).to_owned())).collect();
+        })
+    };
+    let merged = || asked().commit("c5", "Merge pull request #1").moves("prod", pin("c4"));
+    said(merged(), &[("hold", "pass"), ("upstream/staging", "pass")]).check(expect![""]);
+    said(merged(), &[("upstream/staging", "pass"), ("window", "wait")]).check(expect![[r#"
+        Notice: c50000000000 prod: by-hand: Ada merged it while the gate window said wait
+    "#]]);
+    said(merged(), &[]).check(expect![[r#"
+        Notice: c50000000000 prod: unproven: no promotion commit and no ledger tells what its gates said when it was merged
+    "#]]);
+    said(merged(), &[("hold", "pass")]).check(expect![[r#"
+        Problem: c50000000000 prod: skipped: the gate upstream/staging was not asked
+    "#]]);
+    // The commit of the pull request names the gates that were open when it was made; the ledger tells of the others.
+    let squashed = asked().promote_as("c5", "prod", "staging", "c2", "c4", |result, _| result.gates.truncate(1));
+    said(squashed, &[("upstream/staging", "pass")]).check(expect![""]);
+    // Nobody asked for it, so it is somebody's own hand.
+    said(asked().commit("c5", "Merge pull request #1").moves("prod", pin("c1")), &[]).check(expect![[r#"
+        Notice: c50000000000 prod: by-hand: Ada moved the pin to c20000000000; no request asked for it
+    "#]]);
+}
+
+#[test]
+fn what_a_label_asked_for() {
+    let scene = Scene::default().commit("c1", "one").runs("dev", "c1", &[Event::Healthy]);
+    scene.promote("c2", "staging", "dev", "c1", "c1").runs("staging", "c1", &[]).check(expect![[r#"
+        Notice: c20000000000 staging: unproven: nothing in git asks for it in c10000000000; a label of its pull request may have
+    "#]]);
+}
+
+#[test]
 fn gates_that_the_ledgers_do_not_bear_out() {
     let scene = |events: &[Event]| {
         let scene = Scene::default().commit("c1", "one").runs("dev", "c1", &[Event::Healthy]);

@@ -40,13 +40,16 @@ use super::{
     remotes::Remote,
     retry::Retry,
 };
+pub(crate) use cluster::connection;
 use expressions::Expressions;
 pub(crate) use inputs::Inputs;
 use inputs::Sources;
 use reconcile::Outcome;
+pub(crate) use rehearsal::refusals;
 use render::Target;
 pub(crate) use render::prepare;
 use status::Weight;
+pub(crate) use status::degraded;
 pub(crate) use watching::field_rules;
 
 /// A person asks for a reconcile by changing this annotation.

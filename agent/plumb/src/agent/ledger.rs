@@ -7,7 +7,7 @@ mod observe;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use plumb_api::{Environment, Repository};
+use plumb_api::{Environment, PromotionMode, Repository};
 use plumb_delivery::ledger::{self, Account, Entry, FourKeys};
 use plumb_git::{Class, CommitId, Error as GitError, NoteLines, Signature};
 use tokio::{
@@ -180,7 +180,8 @@ impl Writer {
                     && (environment.spec.promotion.is_none() || book.head == head.revision)
             });
             if !same {
-                turned.push((name, book.map(|book| book.account.clone()), environment));
+                let gates = self.gates(&environment);
+                turned.push((name, book.map(|book| book.account.clone()), environment, gates));
             }
         }
         if turned.is_empty() {
@@ -190,7 +191,8 @@ impl Writer {
         let (values, all) = (self.cx.values.clone(), neighbours(&self.cx, &self.key));
         let seen = tokio::task::spawn_blocking(move || {
             let others = observe::Others { environments: &all, values: &values };
-            let look = |(name, account, environment)| observe::look(&head, name, account, environment, &others);
+            let look =
+                |(name, account, environment, gates)| observe::look(&head, name, account, environment, &gates, &others);
             turned.into_iter().map(look).collect::<Vec<_>>()
         });
         for seen in seen.await.unwrap_or_default() {
@@ -209,6 +211,22 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// What gates said last to requests for an environment whose pin moves with pull requests: whoever merges one writes no trailers.
+    fn gates(&self, environment: &Environment) -> observe::Gates {
+        let mode = environment.spec.promotion.as_ref().map(|promotion| promotion.mode);
+        if mode != Some(PromotionMode::PullRequest) {
+            return observe::Gates::new();
+        }
+        let key = Key::of(environment);
+        let said = self.cx.requests.all().into_iter().filter_map(|(owner, resource)| {
+            let here = owner.namespace == key.namespace && resource.spec.environment == key.name;
+            let status = resource.status.as_ref().filter(|_| here)?;
+            let gates = status.gates.iter().map(|gate| (gate.name.clone(), gate.verdict.clone()));
+            Some((status.request.clone()?, gates.collect()))
+        });
+        said.collect()
     }
 
     fn count(&self, environment: &Environment, lines: &[(String, Entry)], keys: &FourKeys) {

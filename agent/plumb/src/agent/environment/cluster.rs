@@ -1,11 +1,13 @@
 //! On which cluster an environment is: the one that the agent runs in, or another by a kubeconfig.
 
 use plumb_api::{Environment, Reason};
+use plumb_cluster::Cluster;
 use plumb_delivery::Watched;
 use tokio::sync::mpsc;
 
 use super::{Events, Worker, reconcile::Outcome, watching};
 use crate::agent::{
+    Context,
     board::Key,
     remotes::{Address, Link, Remote},
 };
@@ -15,6 +17,18 @@ pub(super) fn address(environment: &Environment) -> Option<Address> {
     let reference = &environment.spec.kube_config.as_ref()?.secret_ref;
     let namespace = Key::of(environment).namespace;
     Some(Address { secret: Key { namespace, name: reference.name.clone() }, entry: reference.key.clone() })
+}
+
+/// The cluster of an environment, or why it can't be asked now.
+pub(crate) fn connection(cx: &Context, environment: &Environment) -> Result<Cluster, String> {
+    let Some(address) = address(environment) else { return Ok(cx.cluster.clone()) };
+    let remote = cx.remotes.connect(&address);
+    let link = remote.link.borrow().clone();
+    match link {
+        Link::Up(cluster) => Ok(cluster),
+        Link::Connecting => Err("connecting to the cluster of spec.kubeConfig".into()),
+        Link::Down { why, .. } => Err(why),
+    }
 }
 
 /// Waits until the connection of an environment on another cluster changes.

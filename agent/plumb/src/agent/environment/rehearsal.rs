@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, stream};
-use plumb_cluster::Class;
+use plumb_cluster::{Class, Cluster, Error};
 use plumb_delivery::{Desired, GroupKind, ManifestError, ObjectId, Plan, definitions, split_api_version};
 
 use super::{Worker, problems::Problems, reconcile::PARALLEL};
@@ -38,33 +38,41 @@ impl Worker {
         if target.errors.iter().any(|error| !is_coming(error)) {
             return false;
         }
-        let namespaces: BTreeSet<String> =
-            planned.iter().filter(|desired| is_namespace(&desired.id)).map(|desired| desired.id.name.clone()).collect();
-        let answers: Vec<_> = stream::iter(planned)
-            .map(|desired| {
-                let cluster = self.cluster.clone();
-                async move {
-                    let answer = cluster.rehearse(&desired).await;
-                    (desired, answer)
-                }
-            })
-            .buffer_unordered(PARALLEL)
-            .collect()
-            .await;
-        let mut agreed = true;
-        for (desired, answer) in answers {
-            let Err(error) = answer else { continue };
-            let in_new_namespace =
-                desired.id.namespace.as_deref().is_some_and(|namespace| namespaces.contains(namespace));
-            if error.code() == Some(404) && in_new_namespace || error.is_immutable() && self.may_recreate(&desired) {
-                continue;
-            }
-            agreed = false;
+        let refusals = refusals(&self.cluster, planned, |desired| self.may_recreate(desired)).await;
+        for error in &refusals {
             let message = format!("{error}; nothing of the revision was applied, for spec.atomic is true");
             problems.add(message, error.class() == Class::Transient);
         }
-        agreed
+        refusals.is_empty()
     }
+}
+
+/// Why the API server would not take some of these objects. Those in namespaces that come with them can't be tried, and are taken on trust.
+pub(crate) async fn refusals(
+    cluster: &Cluster,
+    objects: Vec<Desired>,
+    may_recreate: impl Fn(&Desired) -> bool,
+) -> Vec<Error> {
+    let namespaces: BTreeSet<String> =
+        objects.iter().filter(|desired| is_namespace(&desired.id)).map(|desired| desired.id.name.clone()).collect();
+    let answers: Vec<_> = stream::iter(objects)
+        .map(|desired| {
+            let cluster = cluster.clone();
+            async move {
+                let answer = cluster.rehearse(&desired).await;
+                (desired, answer)
+            }
+        })
+        .buffer_unordered(PARALLEL)
+        .collect()
+        .await;
+    let refusals = answers.into_iter().filter_map(|(desired, answer)| {
+        let error = answer.err()?;
+        let in_new_namespace = desired.id.namespace.as_deref().is_some_and(|namespace| namespaces.contains(namespace));
+        let taken = (error.code() == Some(404) && in_new_namespace) || (error.is_immutable() && may_recreate(&desired));
+        (!taken).then_some(error)
+    });
+    refusals.collect()
 }
 
 fn is_namespace(id: &ObjectId) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use plumb_api::{EnvironmentStatus, ObjectCounts, Reason, condition_type, keep_transition_times, set_condition};
 use plumb_delivery::{
     DriftPolicy,
@@ -21,6 +21,7 @@ struct Assessment {
     verdict: Verdict,
     counts: ObjectCounts,
     message: String,
+    unhealthy: Vec<String>,
     deadline: Option<Timestamp>,
 }
 
@@ -66,6 +67,7 @@ impl Worker {
             let left = assessment.deadline.and_then(|deadline| Duration::try_from(deadline.duration_since(now)).ok());
             self.deadline = left.filter(|left| !left.is_zero()).map(|left| Instant::now() + left);
             self.status.objects = Some(assessment.counts);
+            self.status.unhealthy = assessment.unhealthy;
             message = assessment.message;
         }
         match &self.outcome {
@@ -139,11 +141,12 @@ impl Worker {
             degraded: count(health.counts.degraded),
         };
         let message = health.message(NAMED);
+        let unhealthy = health.unhealthy.iter().take(NAMED).map(|(id, _)| id.to_string()).collect();
         // Other manifests than the newest record's may be on their way.
         let digest = target.manifests.digest.to_string();
         let record = self.status.history.first().filter(|newest| newest.digest == digest);
         let verdict = health.verdict(record.is_some_and(|record| record.first_healthy.is_some()));
-        Some(Assessment { verdict, counts, message, deadline: health.deadline })
+        Some(Assessment { verdict, counts, message, unhealthy, deadline: health.deadline })
     }
 
     /// Objects that differ from git and are left so: by the policy, or because somebody else changes them again and again.
@@ -177,6 +180,14 @@ fn reason(verdict: Verdict) -> Reason {
         Verdict::Failed => Reason::HealthCheckFailed,
         Verdict::Degraded => Reason::Degraded,
     }
+}
+
+/// The condition that says that objects failed, or did not become healthy in time.
+pub(crate) fn degraded(conditions: &[Condition]) -> Option<&Condition> {
+    let failed = [Reason::TimedOut, Reason::HealthCheckFailed, Reason::Degraded];
+    conditions.iter().find(|condition| {
+        condition.type_ == condition_type::HEALTHY && failed.iter().any(|reason| condition.reason == reason.as_str())
+    })
 }
 
 /// Whether the health of an environment turned in a way that a person wants to hear of: for better or worse, and what it says.

@@ -13,7 +13,7 @@ use plumb_forge::{Marker, PullRequest, Status, StatusState, same_commit};
 use plumb_git::{CommitId, Tree};
 
 use super::{Failure, Look, comparison};
-use crate::agent::board::Key;
+use crate::agent::{board::Key, environment::connection};
 
 /// The name of the commit status.
 const STATUS: &str = "plumb/preview";
@@ -158,7 +158,9 @@ struct Sides {
 
 /// What the merged tree would change in an environment; `None` when it changes nothing.
 async fn section(look: &Look<'_>, environment: &Arc<Environment>, merged: &Tree) -> Result<Option<Section>, Failure> {
-    let (git, head, cluster) = (look.git.clone(), look.head.clone(), look.cx.cluster.clone());
+    let reached = connection(look.cx, environment);
+    let near = reached.clone().unwrap_or_else(|_| look.cx.cluster.clone());
+    let (git, head, cluster) = (look.git.clone(), look.head.clone(), near);
     let (of, tree) = (environment.clone(), merged.clone());
     let sides = super::blocking(move || Ok(sides(&git, &head, &cluster, &of, &tree)?)).await?;
     let Some(Sides { before, after, pinned }) = sides else { return Ok(None) };
@@ -188,9 +190,14 @@ async fn section(look: &Look<'_>, environment: &Arc<Environment>, merged: &Tree)
     if differences.is_empty() && section.findings.is_empty() {
         return Ok(None);
     }
-    match comparison::dry_run(&look.cx.cluster, environment, &after.manifests, &differences).await {
-        Some(answers) => section.findings.extend(answers.refused.into_iter().map(Finding::Refused)),
-        None => section.findings.push(Finding::Notable(
+    let tried = match &reached {
+        Ok(cluster) => Ok(comparison::dry_run(cluster, environment, &after.manifests, &differences).await),
+        Err(why) => Err(why),
+    };
+    match tried {
+        Err(why) => section.findings.push(Finding::Notable(format!("not tried on the cluster: {why}"))),
+        Ok(Some(answers)) => section.findings.extend(answers.refused.into_iter().map(Finding::Refused)),
+        Ok(None) => section.findings.push(Finding::Notable(
             "not tried on the cluster, for spec.substitute gives values that may be secrets".into(),
         )),
     }

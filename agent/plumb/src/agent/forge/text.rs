@@ -13,7 +13,10 @@ use plumb_git::{CommitId, Tree};
 use tokio::time::{Duration, Instant};
 
 use super::{Failure, Look, comparison, exchange::Proposal};
-use crate::agent::fields::{Copier, copies, neighbours};
+use crate::agent::{
+    environment::connection,
+    fields::{Copier, copies, neighbours},
+};
 
 /// How far the changelog is read.
 const CHANGELOG: usize = 500;
@@ -70,7 +73,10 @@ pub(super) async fn compare(
         return Ok(known);
     }
     let look_at = environment;
-    let (git, cluster, environment) = (look.git.clone(), look.cx.cluster.clone(), environment.clone());
+    let reached = connection(look.cx, environment);
+    // Out of reach, the kinds of this cluster are the best guess.
+    let near = reached.clone().unwrap_or_else(|_| look.cx.cluster.clone());
+    let (git, cluster, environment) = (look.git.clone(), near, environment.clone());
     let (before, revision) = (key.before.clone(), key.revision.clone());
     let (head, environments) = (look.head.clone(), neighbours(look.cx, look.key));
     let work = tokio::task::spawn_blocking(move || {
@@ -111,13 +117,17 @@ pub(super) async fn compare(
                 None
             });
             let differences = difference::between(old.as_ref().map_or(&nothing, |old| &old.manifests), &new.manifests);
-            let cluster = &look.cx.cluster;
-            match comparison::dry_run(cluster, look_at, &new.manifests, &differences).await {
-                Some(answers) => {
+            let tried = match &reached {
+                Ok(cluster) => Ok(comparison::dry_run(cluster, look_at, &new.manifests, &differences).await),
+                Err(why) => Err(why),
+            };
+            match tried {
+                Err(why) => compared.refused.push(format!("not tried on the cluster: {why}")),
+                Ok(Some(answers)) => {
                     compared.live = Some(comparison::against_cluster(&answers, &differences));
                     compared.refused = answers.refused;
                 }
-                None => compared
+                Ok(None) => compared
                     .refused
                     .push("spec.substitute gives values that may be secrets, so they are not shown".into()),
             }

@@ -1,6 +1,6 @@
 //! What the ledger of an environment has to say, from its status, its pin and what was written before.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use plumb_api::{Environment, condition_type};
@@ -14,8 +14,12 @@ use plumb_git::{CommitId, Error as GitError};
 
 use crate::agent::{
     board::Head,
+    environment::degraded,
     fields::{Copier, Values, copies},
 };
+
+/// What gates said, by the commit that asked: names and verdicts.
+pub(super) type Gates = BTreeMap<String, Vec<(String, String)>>;
 
 /// An environment that was looked at.
 pub(super) struct Turned {
@@ -40,9 +44,10 @@ pub(super) fn look(
     name: String,
     account: Option<Account>,
     environment: Arc<Environment>,
+    gates: &Gates,
     others: &Others<'_>,
 ) -> Result<Turned, GitError> {
-    let observed = observed(head, &environment, others)?;
+    let observed = observed(head, &environment, gates, others)?;
     let mut account = match account {
         Some(account) => account,
         None => read(head, &name, &observed)?,
@@ -76,7 +81,7 @@ fn read(head: &Head, name: &str, observed: &Observed) -> Result<Account, GitErro
     Ok(Account::of(lines))
 }
 
-fn observed(head: &Head, environment: &Environment, others: &Others<'_>) -> Result<Observed, GitError> {
+fn observed(head: &Head, environment: &Environment, gates: &Gates, others: &Others<'_>) -> Result<Observed, GitError> {
     let copier = Copier { git: &head.git, environments: others.environments };
     let promoted = |commit: &str| {
         let at = || others.values.at(&copier, environment, commit).unwrap_or_else(|| NO_VALUES.to_owned());
@@ -85,9 +90,9 @@ fn observed(head: &Head, environment: &Environment, others: &Others<'_>) -> Resu
     let status = environment.status.clone().unwrap_or_default();
     let condition = |type_: &str| status.conditions.iter().find(|condition| condition.type_ == type_);
     let healthy = condition(condition_type::HEALTHY);
-    let health = healthy.map(|condition| match (condition.status.as_str(), condition.reason.as_str()) {
-        ("True", _) => HealthStatus::Healthy,
-        (_, "Degraded" | "TimedOut" | "HealthCheckFailed") => HealthStatus::Degraded,
+    let health = healthy.map(|condition| match condition.status.as_str() {
+        "True" => HealthStatus::Healthy,
+        _ if degraded(&status.conditions).is_some() => HealthStatus::Degraded,
         _ => HealthStatus::Progressing,
     });
     let history = status.history.iter().map(|record| Ran {
@@ -98,10 +103,12 @@ fn observed(head: &Head, environment: &Environment, others: &Others<'_>) -> Resu
         healthy: record.healthy_since.as_ref().map(|time| time.0),
     });
     let pin = if environment.spec.promotion.is_some() { pin(head, environment)? } else { None };
+    let request = pin.as_ref().and_then(|pin| pin.requested_by.as_deref());
+    let gates = request.and_then(|request| gates.get(request)).cloned().unwrap_or_default();
     Ok(Observed {
         history: history.collect(),
         health,
-        reason: None,
+        reason: (!status.unhealthy.is_empty()).then(|| status.unhealthy.join(", ")),
         objects: status.objects.map(|objects| Objects {
             total: objects.total,
             healthy: objects.healthy,
@@ -111,6 +118,7 @@ fn observed(head: &Head, environment: &Environment, others: &Others<'_>) -> Resu
         drifted: condition(condition_type::DRIFTED).map(|condition| condition.status == "True"),
         path: environment.spec.path.clone(),
         pin,
+        gates,
         agent: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

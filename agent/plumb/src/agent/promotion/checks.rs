@@ -1,11 +1,11 @@
 //! What is looked at before a revision comes to an environment of this cluster: whether it renders, what it would delete, what the API server
 //! says to it, and what others say.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use plumb_api::{Environment, HttpCheck, Repository};
+use plumb_cluster::Cluster;
 use plumb_delivery::{
     Desired, Manifests, Owner,
     promotion::{self, Gate, GateVerdict},
@@ -13,10 +13,14 @@ use plumb_delivery::{
 use plumb_git::CommitId;
 
 use super::render;
-use crate::agent::{Context, Inputs, board::Key, fields::Copier, forge};
+use crate::agent::{
+    Context, Inputs,
+    board::Key,
+    environment::{connection, refusals},
+    fields::Copier,
+    forge,
+};
 
-/// How many requests are under way at once.
-const PARALLEL: usize = 8;
 /// How many objects a message names.
 const NAMED: usize = 5;
 /// When to look again at what is not as it shall be.
@@ -44,23 +48,37 @@ pub(super) async fn look(cx: &Context, place: &Place<'_>, environment: &Environm
     {
         cx.board.publish_inputs(&key, inputs);
     }
-    match render(cx, place, environment, revision).await {
-        Ok(manifests) => {
-            gates.push(pass("render", format!("{} objects", manifests.objects.len())));
-            gates.extend(prune(cx, environment, &manifests, revision).await);
-            if promotion.dry_run && environment.spec.kube_config.is_some() {
-                gates.push(pass("dry-run", "not asked, for the environment is on another cluster".into()));
-            } else if promotion.dry_run {
-                gates.push(dry_run(cx, &manifests).await);
-            }
-        }
-        Err(why) => gates.push(Gate { name: "render".into(), verdict: GateVerdict::Fail, why }),
+    match connection(cx, environment) {
+        Ok(cluster) => gates.extend(manifests(cx, &cluster, place, environment, revision).await),
+        Err(why) => gates.extend(["render", "dry-run"].map(|gate| wait(gate, why.clone()))),
     }
     for check in &promotion.checks {
-        gates.push(ask(check.clone(), Key::of(environment).name, revision.to_owned()).await);
+        gates.push(ask(check.clone(), key.name.clone(), revision.to_owned()).await);
     }
     if !promotion.statuses.is_empty() {
         gates.extend(statuses(cx, place.repository, &promotion.statuses, revision).await);
+    }
+    gates
+}
+
+/// Looks at what the revision would bring to the cluster of the environment.
+async fn manifests(
+    cx: &Context,
+    cluster: &Cluster,
+    place: &Place<'_>,
+    environment: &Environment,
+    revision: &str,
+) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    match render(cx, cluster, place, environment, revision).await {
+        Ok(manifests) => {
+            gates.push(pass("render", format!("{} objects", manifests.objects.len())));
+            gates.extend(prune(cx, environment, &manifests, revision).await);
+            if environment.spec.promotion.as_ref().is_some_and(|promotion| promotion.dry_run) {
+                gates.push(dry_run(cluster, environment, &manifests).await);
+            }
+        }
+        Err(why) => gates.push(Gate { name: "render".into(), verdict: GateVerdict::Fail, why }),
     }
     gates
 }
@@ -85,15 +103,17 @@ fn wait(name: &str, why: String) -> Gate {
 
 async fn render(
     cx: &Context,
+    cluster: &Cluster,
     place: &Place<'_>,
     environment: &Environment,
     revision: &str,
 ) -> Result<Manifests, String> {
-    let (cx, environment, revision) = (cx.clone(), environment.clone(), revision.to_owned());
+    let (cx, cluster) = (cx.clone(), cluster.clone());
+    let (environment, revision) = (environment.clone(), revision.to_owned());
     let (git, head, environments) = (place.git.clone(), place.head.clone(), place.environments.to_vec());
     let rendered = tokio::task::spawn_blocking(move || {
         let copier = Copier { git: &git, environments: &environments };
-        render::render(&cx, &environment, &copier.tree(&head, &environment, &revision)?)
+        render::render(&cx, &cluster, &environment, &copier.tree(&head, &environment, &revision)?)
     });
     let rendered = rendered.await.unwrap_or_else(|error| Err(format!("the render ended early: {error}")))?;
     if rendered.errors.is_empty() { Ok(rendered.manifests) } else { Err(rendered.errors.join("; ")) }
@@ -125,40 +145,17 @@ async fn prune(cx: &Context, environment: &Environment, manifests: &Manifests, r
     ))
 }
 
-/// Whether the API server would take all objects. Those of kinds and in namespaces that come with the same revision can't be tried.
-async fn dry_run(cx: &Context, manifests: &Manifests) -> Gate {
+/// Whether the API server would take all objects.
+async fn dry_run(cluster: &Cluster, environment: &Environment, manifests: &Manifests) -> Gate {
     let objects = manifests.objects.values().filter(|desired| !desired.rules.ignore && !desired.rules.create_only);
     let objects: Vec<Desired> = objects.cloned().collect();
-    let namespaces: BTreeSet<String> = objects
-        .iter()
-        .filter(|desired| desired.id.group.is_empty() && desired.id.kind == "Namespace")
-        .map(|desired| desired.id.name.clone())
-        .collect();
     let count = objects.len();
-    let answers: Vec<_> = stream::iter(objects)
-        .map(|desired| {
-            let cluster = cx.cluster.clone();
-            async move {
-                let answer = cluster.rehearse(&desired).await;
-                (desired, answer)
-            }
-        })
-        .buffer_unordered(PARALLEL)
-        .collect()
-        .await;
-    let refused: Vec<String> = answers
-        .into_iter()
-        .filter_map(|(desired, answer)| {
-            let error = answer.err()?;
-            let coming = desired.id.namespace.as_deref().is_some_and(|namespace| namespaces.contains(namespace));
-            let taken = (error.code() == Some(404) && coming) || (error.is_immutable() && desired.rules.force);
-            (!taken).then(|| error.to_string())
-        })
-        .collect();
+    let force = environment.spec.force;
+    let refused = refusals(cluster, objects, |desired| force || desired.rules.force).await;
     if refused.is_empty() {
         return pass("dry-run", format!("the API server would take all {count} objects"));
     }
-    let named = refused.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+    let named = refused.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join("; ");
     wait("dry-run", format!("the API server would refuse {} of {count} objects: {named}", refused.len()))
 }
 

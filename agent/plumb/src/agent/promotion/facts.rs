@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use plumb_api::{Environment, PromotionOrder, Reason, condition_type};
+use plumb_api::{Environment, PromotionOrder, condition_type};
 use plumb_delivery::{
     Digest,
     ledger::{self, Account},
@@ -21,6 +21,7 @@ use crate::{
     agent::{
         Context,
         board::Key,
+        environment::{connection, degraded},
         fields::{Copier, copies},
     },
     history,
@@ -233,12 +234,7 @@ impl Facts<'_> {
             .conditions
             .iter()
             .any(|condition| condition.type_ == condition_type::DRIFTED && condition.status == "True");
-        let degraded = status.conditions.iter().find(|condition| {
-            let failed = [Reason::TimedOut, Reason::HealthCheckFailed, Reason::Degraded];
-            condition.type_ == condition_type::HEALTHY
-                && failed.iter().any(|reason| condition.reason == reason.as_str())
-        });
-        let degraded = degraded.map(|condition| condition.last_transition_time.0);
+        let degraded = degraded(&status.conditions).map(|condition| condition.last_transition_time.0);
         Ok(promotion::Environment {
             name: Key::of(environment).name,
             promotion: promotion.map(|promotion| self.settings(promotion)),
@@ -376,8 +372,10 @@ impl Facts<'_> {
         if let Some(known) = self.memory.digests.lock().unwrap_or_else(PoisonError::into_inner).get(&place) {
             return *known;
         }
+        // A cluster that is out of reach says nothing of a revision.
+        let cluster = connection(self.cx, environment).ok()?;
         let tree = Copier { git: self.git, environments }.tree(self.head, environment, revision);
-        let rendered = tree.and_then(|tree| render::render(self.cx, environment, &tree)).ok();
+        let rendered = tree.and_then(|tree| render::render(self.cx, &cluster, environment, &tree)).ok();
         let digest = rendered.filter(|rendered| rendered.complete).map(|rendered| rendered.manifests.digest);
         let mut digests = self.memory.digests.lock().unwrap_or_else(PoisonError::into_inner);
         if digests.len() > 1_000 {

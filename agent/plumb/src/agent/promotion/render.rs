@@ -1,6 +1,7 @@
 //! What an environment of this cluster would be at a revision.
 
 use plumb_api::Environment;
+use plumb_cluster::Cluster;
 use plumb_delivery::{GroupKind, ManifestError, Manifests, Owner, definitions, split_api_version};
 use plumb_git::Tree;
 use plumb_kustomize::Builder;
@@ -26,14 +27,19 @@ pub(super) fn inputs(cx: &Context, environment: &Environment) -> Option<Inputs> 
 ///
 /// # Errors
 /// Everything that is wrong with the overlay, for people.
-pub(super) fn render(cx: &Context, environment: &Environment, tree: &Tree) -> Result<Rendered, String> {
+pub(super) fn render(
+    cx: &Context,
+    cluster: &Cluster,
+    environment: &Environment,
+    tree: &Tree,
+) -> Result<Rendered, String> {
     let key = Key::of(environment);
     let owner = Owner { namespace: key.namespace, name: key.name };
     let path = environment.spec.path.trim_matches('/');
     let inputs = inputs(cx, environment).ok_or("what its variables come from has not been read yet")?;
     let rendered = Builder::new(tree).overrides(&inputs.overrides).build(path).map_err(|errors| errors.to_string())?;
     let objects: Vec<_> = rendered.objects.into_iter().map(|object| (object.value, object.origin.file)).collect();
-    let (manifests, errors) = prepare(&cx.cluster, &owner, &objects, &inputs);
+    let (manifests, errors) = prepare(cluster, &owner, &objects, &inputs);
     let coming = definitions(objects.iter().map(|(value, _)| value));
     let is_coming = |error: &&ManifestError| match error {
         ManifestError::UnknownKind { api_version, kind, .. } => {

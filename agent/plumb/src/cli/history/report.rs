@@ -88,6 +88,10 @@ fn run_report(environment: &str, run: &Run, before: Option<&Run>, records: &Reco
     let result = promotion.as_ref().map(|(_, result)| result);
     let request = result.and_then(|result| result.request.clone()).or_else(|| run.request.clone());
     let asked_by = request.as_deref().and_then(|request| records.commit(request)).map(|commit| commit.author.clone());
+    // What the ledger tells of a merge is the last word on a gate.
+    let named = |name: &String| run.gates.iter().any(|(known, _)| known == name);
+    let earlier = result.map(|result| result.gates.as_slice()).unwrap_or_default().iter();
+    let gates = earlier.filter(|(name, _)| !named(name)).chain(&run.gates);
     RunReport {
         revision: run.revision.clone(),
         subject: commit.map(|commit| commit.subject().to_owned()),
@@ -100,13 +104,7 @@ fn run_report(environment: &str, run: &Run, before: Option<&Run>, records: &Reco
         degraded: run.degraded,
         rolled_back: run.rolled_back,
         drifts: run.drifts,
-        gates: result
-            .map(|result| {
-                result.gates.iter().map(|(name, verdict)| GateReport { name: name.clone(), verdict: verdict.clone() })
-            })
-            .into_iter()
-            .flatten()
-            .collect(),
+        gates: gates.map(|(name, verdict)| GateReport { name: name.clone(), verdict: verdict.clone() }).collect(),
         promoted_by: promotion.map(|(commit, _)| commit.id.clone()),
         request,
         asked_by,

@@ -23,11 +23,13 @@ pub(super) fn history(report: &Report, now: Timestamp) -> String {
             let by = run.asked_by.as_deref().map(|by| format!("by {} ", printable(by))).unwrap_or_default();
             let _ = writeln!(text, "    asked for {by}in {}", short(request));
         }
-        if let Some(commit) = &run.promoted_by {
-            let gates = run.gates.iter().map(|gate| printable(&format!("{}={}", gate.name, gate.verdict)));
-            let gates = gates.collect::<Vec<_>>().join(", ");
-            let gates = if gates.is_empty() { String::new() } else { format!(": {gates}") };
-            let _ = writeln!(text, "    promoted by {}{gates}", short(commit));
+        let gates = run.gates.iter().map(|gate| printable(&format!("{}={}", gate.name, gate.verdict)));
+        let gates = gates.collect::<Vec<_>>().join(", ");
+        let said = if gates.is_empty() { String::new() } else { format!(": {gates}") };
+        match &run.promoted_by {
+            Some(commit) => drop(writeln!(text, "    promoted by {}{said}", short(commit))),
+            None if !gates.is_empty() => drop(writeln!(text, "    merged by a person{said}")),
+            None => {}
         }
     }
     if report.runs.is_empty() {
