@@ -8,6 +8,7 @@ mod disk;
 mod fetch;
 mod history;
 mod output;
+mod place;
 mod promote;
 mod records;
 mod render;

@@ -3,7 +3,7 @@
 mod explain;
 pub(super) mod message;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use plumb_git::{CommitId, Error as GitError, Signature};
 
@@ -11,6 +11,7 @@ use super::{
     checkout::{Checkout, Target},
     cluster::Namespace,
     output,
+    place::Place,
 };
 
 /// How often a push that somebody else was faster than is tried.
@@ -25,21 +26,8 @@ pub(crate) struct Options {
     /// Commit, branch or tag to promote; it must be on the remote branch [default: the head of the remote branch]
     #[arg(long, value_name = "REVISION")]
     revision: Option<String>,
-    /// Checkout of the Environment's repository
-    #[arg(short = 'C', long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
-    directory: PathBuf,
-    /// Remote to push to
-    #[arg(long, default_value = "origin")]
-    remote: String,
-    /// Branch that the Repository tracks [default: the remote's default branch, else the upstream of the current branch]
-    #[arg(long)]
-    branch: Option<String>,
-    /// Text of the commit, above the trailers
-    #[arg(short, long, value_name = "TEXT")]
-    message: Option<String>,
-    /// Check everything and show the commit, but push nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    place: Place,
     /// Ask for nothing, and show what all gates say to the requests that are open; this asks the cluster
     #[arg(long, conflicts_with_all = ["revision", "message", "dry_run"])]
     explain: bool,
@@ -66,10 +54,10 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         output::print(&super::block_on(explained)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let checkout = Checkout::open(&options.directory)?;
-    let target = checkout.target(&options.remote, options.branch.as_deref())?;
+    let checkout = Checkout::open(&options.place.directory)?;
+    let target = checkout.target(&options.place.remote, options.place.branch.as_deref())?;
     let author = checkout.author()?;
-    if checkout.signs() && !options.dry_run {
+    if checkout.signs() && !options.place.dry_run {
         output::note(
             "commit.gpgsign is set, but this commit is not signed: where the branch wants signed commits, use `git commit --allow-empty --trailer`",
         );
@@ -89,11 +77,11 @@ fn promote(options: &Options, checkout: &Checkout, target: &Target, author: &Sig
         None => head.clone(),
     };
     on_branch(target, &revision, &head)?;
-    let message = message::message(environment, revision.as_str(), options.message.as_deref())?;
+    let message = message::message(environment, revision.as_str(), options.place.message.as_deref())?;
     let subject = target.git.commit(&revision)?.subject().to_owned();
-    let url = target.git.url().unwrap_or(&options.remote);
+    let url = target.git.url().unwrap_or(&options.place.remote);
     let about = format!("{} {}", revision.short(), output::printable(&subject));
-    if options.dry_run {
+    if options.place.dry_run {
         let commit = output::indented(&message);
         return Ok(format!(
             "would push to {branch} of {url}, on top of {}, a commit that asks to promote to {environment}\n  {about}\n\n{commit}",

@@ -1,34 +1,15 @@
 //! `plumb rollback` and `plumb release`: ask for an Environment to go back, and for the hold on it to end.
 
-use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
+use std::{fmt::Write as _, process::ExitCode};
 
 use plumb_delivery::trailers::{self, RELEASE_HOLD, ROLLBACK_HOLD, ROLLBACK_OF, ROLLBACK_TO, RequestKind};
 
 use super::{
     checkout::Checkout,
     output,
+    place::Place,
     promote::{self, message},
 };
-
-/// Where to push the request.
-#[derive(Debug, clap::Args)]
-struct Place {
-    /// Checkout of the Environment's repository
-    #[arg(short = 'C', long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
-    directory: PathBuf,
-    /// Remote to push to
-    #[arg(long, default_value = "origin")]
-    remote: String,
-    /// Branch that the Repository tracks [default: the remote's default branch, else the upstream of the current branch]
-    #[arg(long)]
-    branch: Option<String>,
-    /// Text of the commit, above the trailers
-    #[arg(short, long, value_name = "TEXT")]
-    message: Option<String>,
-    /// Check everything and show the commit, but push nothing
-    #[arg(long)]
-    dry_run: bool,
-}
 
 /// What to go back to.
 #[derive(Debug, clap::Args)]

@@ -69,8 +69,8 @@ impl World {
         let directory = self.checkout();
         let line = ["promote", "-C", directory.to_str().unwrap()].into_iter().chain(line.split(' '));
         let options = Line::try_parse_from(line).unwrap().options;
-        let result = Checkout::open(&options.directory).and_then(|checkout| {
-            let target = checkout.target(&options.remote, options.branch.as_deref())?;
+        let result = Checkout::open(&options.place.directory).and_then(|checkout| {
+            let target = checkout.target(&options.place.remote, options.place.branch.as_deref())?;
             promote(&options, &checkout, &target, &checkout.author()?)
         });
         let text = result.unwrap_or_else(|error| format!("error: {error:#}"));
