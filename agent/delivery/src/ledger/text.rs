@@ -150,7 +150,9 @@ pub fn print(entry: &Entry) -> String {
         if gates.len() + name.len() + verdict.len() > LONGEST_GATES {
             break;
         }
-        gates += &format!("{}{name}={verdict}", if gates.is_empty() { "" } else { "," });
+        let comma = if gates.is_empty() { "" } else { "," };
+        // Writing to a string can't fail, hence the discarded result.
+        let _ = write!(gates, "{comma}{name}={verdict}");
     }
     let gates = Some(gates).filter(|gates| !gates.is_empty());
     for (key, value) in [("request", &entry.request), ("agent", &entry.agent), ("reason", &entry.reason)] {

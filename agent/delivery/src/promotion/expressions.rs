@@ -1,6 +1,6 @@
 //! Gates that an environment words itself, as CEL expressions.
 
-use jiff::{Timestamp, Unit};
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use serde_json::{Value, json};
 
 use super::decide::{Target, short};
@@ -42,18 +42,18 @@ impl Condition {
             Ok(true) => (GateVerdict::Pass, format!("`{}` is true", expression.source())),
             Ok(false) => {
                 let why = self.message.clone().unwrap_or_else(|| format!("`{}` is false", expression.source()));
-                (GateVerdict::Wait { until: self.until(expression, now) }, why)
+                (GateVerdict::Wait { until: again(expression, now) }, why)
             }
             Err(why) => wrong(&why),
         }
     }
+}
 
-    /// Only time changes by itself; it is asked again when the next minute begins, so that the answer is the same until then.
-    fn until(&self, expression: &Expression, now: Timestamp) -> Option<Timestamp> {
-        let begun = now.round(jiff::TimestampRound::new().smallest(Unit::Minute).mode(jiff::RoundMode::Floor)).ok()?;
-        let next = begun.checked_add(jiff::SignedDuration::from_mins(1)).ok()?;
-        expression.mentions("now").then_some(next)
-    }
+/// Only time changes by itself; it is asked again when the next minute begins, so that the answer is the same until then.
+fn again(expression: &Expression, now: Timestamp) -> Option<Timestamp> {
+    let begun = now.round(TimestampRound::new().smallest(Unit::Minute).mode(RoundMode::Floor)).ok()?;
+    let next = begun.checked_add(SignedDuration::from_mins(1)).ok()?;
+    expression.mentions("now").then_some(next)
 }
 
 /// Asks all of them.
