@@ -131,6 +131,16 @@ impl Scene {
         self
     }
 
+    /// All that an environment ran had the values of a revision.
+    fn values(mut self, environment: &str, revision: &str) -> Self {
+        let ledger = self.ledgers.get_mut(environment).unwrap();
+        let written = ledger.commits.iter_mut().flat_map(|commit| &mut commit.added);
+        for (_, entry) in ledger.lines.iter_mut().chain(written).filter(|(_, entry)| entry.event == Event::Applied) {
+            entry.promoted = Some(id(revision));
+        }
+        self
+    }
+
     fn change(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
@@ -427,5 +437,30 @@ fn a_shallow_clone_proves_less() {
         Notice: c30000000000 staging: unproven: it names c20000000000 as its request, which is no commit of the branch before it
         Problem: c20000000000 dev: not-on-branch: its note says that it ran, and it is not on the branch: the note is forged, or the branch was rewritten
         Problem: c20000000000 staging: not-on-branch: its note says that it ran, and it is not on the branch: the note is forged, or the branch was rewritten
+    "#]]);
+}
+
+#[test]
+fn where_values_are_copied_the_pin_names_what_proves_them() {
+    let copied = |name: &str| {
+        let of_values = |_: &mut PromotionResult, pin: &mut Pin| pin.strategy = crate::pin::Strategy::Fields;
+        Scene::default()
+            .commit("a1", "Promote-To: staging\nPromote-To: prod")
+            .runs("dev", "a1", &[Event::Healthy])
+            .promote_as("b1", "staging", "dev", "a1", "a1", of_values)
+            .runs("dev", "b1", &[Event::Healthy])
+            .runs("staging", "b1", &[Event::Healthy])
+            .values("staging", name)
+            .promote_as("c1", "prod", "staging", "a1", "a1", of_values)
+            .runs("staging", "c1", &[Event::Healthy])
+            .values("staging", name)
+    };
+    copied("a1").check(expect![[""]]);
+    // The values of another revision prove nothing of this one.
+    copied("b1").check(expect![[r#"
+        Notice: c10000000000 prod: unproven: staging never ran a10000000000; it may render to what ran there
+        Problem: b10000000000 staging: unpinned: its note says that it ran, and no pin ever named it
+        Problem: c10000000000 staging: unpinned: its note says that it ran, and no pin ever named it
+        Notice: a10000000000 staging: behind: the pin names it, and by its ledger staging still runs c10000000000
     "#]]);
 }
