@@ -51,7 +51,7 @@ pub(crate) fn set_entries(
     let new: Vec<Entry<'_>> = entries.iter().map(|(key, value)| Entry::new(key, value)).collect();
     for resource in resources.iter_mut() {
         let specs: Vec<&FieldSpec> = specs.iter().filter(|spec| resource.is_selected_by(&spec.selector)).collect();
-        budget.work(entries.len().saturating_mul(specs.len()).saturating_mul(STEPS_OF_A_SPEC));
+        budget.work(entries.len().saturating_mul(specs.len()).saturating_mul(STEPS_OF_AN_ENTRY));
         budget.check()?;
         // kustomize keeps what it knows of an object in its annotations, so they may be there although no file has any. Its bug.
         let annotations = specs.iter().any(|spec| spec.path.trim_start_matches('/') == "metadata/annotations");
@@ -79,8 +79,8 @@ pub(crate) fn set_entries(
     Ok(())
 }
 
-/// Steps to see whether a field spec is for an object, and to find its field.
-const STEPS_OF_A_SPEC: usize = 8;
+/// Steps to find a field of an object and to set an entry in it.
+const STEPS_OF_AN_ENTRY: usize = 40;
 
 /// The one scalar that kustomize makes for an entry and puts wherever the entry is missing in an object.
 #[derive(Clone)]
