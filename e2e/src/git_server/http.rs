@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode, header};
+use axum::serve::ListenerExt as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::net::TcpListener;
@@ -80,6 +81,8 @@ impl HttpServer {
         let thread = std::thread::Builder::new().name("git-http".into()).spawn(move || {
             runtime.block_on(async move {
                 let Ok(listener) = TcpListener::from_std(listener) else { return };
+                // A server that is meant for use sends its answers at once as well.
+                let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
                 let router = Router::new().fallback(handle).with_state(served);
                 tokio::select! {
                     served = axum::serve(listener, router) => drop(served),

@@ -92,11 +92,11 @@ pub(super) async fn run() -> Result<Vec<Figure>> {
     ));
 
     let mark = audit.mark()?;
-    write(&stage, 7, "edited")?;
+    write(&stage, 7, "other")?;
     let one = std::fs::read_to_string(stage.worktree.path().join("overlays/dev/maps-7.yaml"))?;
-    // Of the file's hundred only the first keeps the edit.
+    // Of the file's hundred only the first keeps the edit. Both words are of one length, for the values are filled up with them.
     let (first, rest) = one.split_once("\n---\n").context("a file of one document")?;
-    stage.worktree.write("overlays/dev/maps-7.yaml", format!("{first}\n---\n{}", rest.replace("edited", "start")))?;
+    stage.worktree.write("overlays/dev/maps-7.yaml", format!("{first}\n---\n{}", rest.replace("other", "start")))?;
     let (revision, sent) = scene::push(&stage).await?;
     let applied = self::applied(&stage, &revision).await?;
     settle(&stage).await?;
