@@ -52,9 +52,7 @@ impl Repository {
             Ok(commit.into())
         })
     }
-}
 
-impl Repository {
     /// The files of a commit with `changes`. It is written to the cache, and no reference leads to it.
     ///
     /// # Errors

@@ -161,7 +161,7 @@ async fn notes_and_promotions_are_signed_with_the_key_of_the_repository() -> Res
 #[tokio::test(flavor = "multi_thread")]
 async fn two_agents_on_two_clusters_promote_through_the_repository_alone() -> Result<()> {
     let stage = Stage::new("near").await?;
-    let cluster = LocalCluster::start(&Options { name: "elsewhere".into(), nodes: 1 }).await?;
+    let cluster = LocalCluster::start(&Options { name: "test-elsewhere".into(), nodes: 1 }).await?;
     let far = stage.beside(Connection::to(cluster.layout()).await?, "far").await?;
     stage.environment("dev", json!({})).await?;
     stage.environment("staging", json!({"promotion": {"from": ["dev"]}})).await?;

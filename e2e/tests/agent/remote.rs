@@ -17,8 +17,9 @@ struct Far {
 }
 
 impl Far {
-    async fn start() -> Result<Self> {
-        Ok(Self { cluster: LocalCluster::start(&Options { name: "far".into(), nodes: 1 }).await? })
+    /// Starts one of its own for each test, for they run side by side.
+    async fn start(name: &str) -> Result<Self> {
+        Ok(Self { cluster: LocalCluster::start(&Options { name: name.into(), nodes: 1 }).await? })
     }
 
     fn kubeconfig(&self) -> Result<String> {
@@ -60,7 +61,7 @@ async fn push(stage: &Stage, environment: &str, value: &str) -> Result<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn environments_live_on_another_cluster_and_wait_for_it_alone() -> Result<()> {
     let stage = Stage::new("remote").await?;
-    let far = Far::start().await?;
+    let far = Far::start("test-far").await?;
     let kubeconfig = far.kubeconfig()?;
     let remote = json!({"kubeConfig": {"secretRef": {"name": "far"}}, "retryInterval": "1s"});
 
@@ -150,7 +151,7 @@ async fn environments_live_on_another_cluster_and_wait_for_it_alone() -> Result<
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_other_cluster_would_refuse_is_not_promoted_to_it() -> Result<()> {
     let stage = Stage::new("remote-dry").await?;
-    let far = Far::start().await?;
+    let far = Far::start("test-far-dry").await?;
     stage.secret("far", &[("value", &far.kubeconfig()?)]).await?;
     stage.environment("dev", json!({})).await?;
     let remote = json!({"kubeConfig": {"secretRef": {"name": "far"}}, "promotion": {"from": ["dev"]}});
