@@ -14,7 +14,8 @@ for word in "$@"; do
 done
 [ ${#parts[@]} -gt 0 ] || parts=(changes deletions push promote bulk fleet many)
 [ -n "${PLUMB_BIN:-}" ] || PLUMB_BIN=$(bootstrap/build.sh)
-export PLUMB_BIN PLUMB_LOG=info
+# The last as in the image.
+export PLUMB_BIN PLUMB_LOG=info MIMALLOC_PURGE_DELAY=0
 cargo build --release --locked -q -p bench -p e2e
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
 if [ -z "${KUBECONFIG:-}" ]; then

@@ -15,6 +15,9 @@ use super::{Context, board::Key};
 /// How often the Secrets are read again, for they may be replaced.
 const INTERVAL: Duration = Duration::from_mins(5);
 
+/// What [`Context::synced`] calls the secrets: before they are read, webhooks would be refused that are not sent again.
+pub(crate) const SYNCED: &str = "secrets of webhooks";
+
 /// The secrets of webhooks, by Repository.
 #[derive(Default)]
 pub(crate) struct HookTokens(RwLock<BTreeMap<Key, HookToken>>);
@@ -28,6 +31,7 @@ impl HookTokens {
 /// Reads the Secrets when a Repository changes, and at an interval, until it is cancelled.
 pub(crate) async fn keep(cx: Context, stop: CancellationToken) {
     let mut changes = cx.repositories.changes();
+    let mut synced = cx.synced.subscribe();
     let mut read: BTreeMap<Key, (String, Option<HookToken>)> = BTreeMap::new();
     let mut renew = Instant::now() + INTERVAL;
     loop {
@@ -35,6 +39,7 @@ pub(crate) async fn keep(cx: Context, stop: CancellationToken) {
         if due {
             renew = Instant::now() + INTERVAL;
         }
+        let complete = synced.borrow_and_update().contains("repositories");
         let repositories = cx.repositories.all();
         read.retain(|key, _| repositories.contains_key(key));
         for (key, repository) in repositories {
@@ -60,8 +65,12 @@ pub(crate) async fn keep(cx: Context, stop: CancellationToken) {
         }
         let known = read.iter().filter_map(|(key, (_, token))| Some((key.clone(), token.clone()?))).collect();
         *cx.hook_tokens.0.write().unwrap_or_else(PoisonError::into_inner) = known;
+        if complete {
+            cx.synced.send_if_modified(|synced| synced.insert(SYNCED.into()));
+        }
         tokio::select! {
             () = stop.cancelled() => return,
+            ended = synced.changed(), if !complete => if ended.is_err() { return },
             ended = changes.changed() => if ended.is_err() { return },
             () = tokio::time::sleep_until(renew) => {}
         }

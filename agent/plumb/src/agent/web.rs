@@ -53,7 +53,7 @@ impl plumb_web::Agent for Agent {
 
     fn ready(&self) -> Result<(), Vec<String>> {
         let synced = self.context.synced.borrow();
-        let missing: Vec<_> = ["repositories", "environments", "promotions"]
+        let missing: Vec<_> = ["repositories", "environments", "promotions", super::hooks::SYNCED]
             .into_iter()
             .filter(|plural| !synced.contains(*plural))
             .map(|plural| format!("the {plural} have not been listed yet"))

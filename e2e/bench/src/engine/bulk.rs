@@ -92,11 +92,14 @@ pub(super) async fn run() -> Result<Vec<Figure>> {
     ));
 
     let mark = audit.mark()?;
+    let file = stage.worktree.path().join("overlays/dev/maps-7.yaml");
+    let before = std::fs::read_to_string(&file)?;
     write(&stage, 7, "other")?;
-    let one = std::fs::read_to_string(stage.worktree.path().join("overlays/dev/maps-7.yaml"))?;
-    // Of the file's hundred only the first keeps the edit. Both words are of one length, for the values are filled up with them.
-    let (first, rest) = one.split_once("\n---\n").context("a file of one document")?;
-    stage.worktree.write("overlays/dev/maps-7.yaml", format!("{first}\n---\n{}", rest.replace("other", "start")))?;
+    let after = std::fs::read_to_string(&file)?;
+    // Of the file's hundred only the first is edited.
+    let (first, _) = after.split_once("\n---\n").context("a file of one document")?;
+    let (_, rest) = before.split_once("\n---\n").context("a file of one document")?;
+    stage.worktree.write("overlays/dev/maps-7.yaml", format!("{first}\n---\n{rest}"))?;
     let (revision, sent) = scene::push(&stage).await?;
     let applied = self::applied(&stage, &revision).await?;
     settle(&stage).await?;
