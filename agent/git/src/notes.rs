@@ -348,14 +348,17 @@ mod tests {
         assert_eq!(git(&remote, &["rev-parse", &format!("{NOTES}~1")]), commit);
     }
 
+    /// Two clones, as two agents have them.
+    fn two(remote: &Remote) -> (Repository, Repository) {
+        let other = remote.work().join("../other");
+        (remote.open(), Repository::open(&other, &remote.url(), crate::Credentials::None).unwrap())
+    }
+
     #[test]
     fn whoever_is_slower_adds_to_what_is_there() {
         let remote = Remote::new();
         let first = remote.push(&[("a", "1")], "first");
-        let (one, other) = (
-            remote.open(),
-            Repository::open(&remote.work().join("../other"), &remote.url(), crate::Credentials::None).unwrap(),
-        );
+        let (one, other) = two(&remote);
         one.fetch("main").unwrap();
         other.fetch("main").unwrap();
         add(&one, &[lines(NOTES, &first, "applied")]).unwrap();
@@ -388,10 +391,7 @@ mod tests {
     fn a_fetch_brings_the_notes_of_others() {
         let remote = Remote::new();
         let first = remote.push(&[("a", "1")], "first");
-        let (one, other) = (
-            remote.open(),
-            Repository::open(&remote.work().join("../other"), &remote.url(), crate::Credentials::None).unwrap(),
-        );
+        let (one, other) = two(&remote);
         one.fetch("main").unwrap();
         add(&one, &[lines(NOTES, &first, "applied")]).unwrap();
         other.fetch("main").unwrap();

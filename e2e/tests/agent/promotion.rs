@@ -72,24 +72,14 @@ async fn a_labelled_commit_goes_to_staging_and_on_to_prod_as_a_whole_tree() -> R
 async fn a_request_waits_until_the_upstream_is_healthy() -> Result<()> {
     let stage = Stage::new("gate").await?;
     environments(&stage).await?;
-    let job = json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
-        "spec": {
-            "replicas": 1, "selector": {"matchLabels": {"app": "web"}},
-            "template": {
-                "metadata": {"labels": {"app": "web"}},
-                // No node has this label, so the pod stays pending.
-                "spec": {"nodeSelector": {"example.com/nowhere": "true"}, "containers": [{"name": "web", "image": "web:1"}]},
-            },
-        },
-    });
+    let web = e2e::stage::unschedulable("web");
     let overlay = |resources: &str| format!("namespace: {}\nresources: [{resources}]\n", stage.ns());
     let requested = stage
         .push(
             "web\n\nPromote-To: staging\n",
             &[
                 ("overlays/dev/kustomization.yaml", Some(&overlay("web.yaml"))),
-                ("overlays/dev/web.yaml", Some(&job.to_string())),
+                ("overlays/dev/web.yaml", Some(&web.to_string())),
                 ("overlays/staging/kustomization.yaml", Some(&overlay("b.yaml"))),
                 ("overlays/staging/b.yaml", Some(&e2e::stage::config_map("b", "one"))),
             ],
@@ -109,7 +99,7 @@ async fn a_request_waits_until_the_upstream_is_healthy() -> Result<()> {
     ensure!(stage.value("b").await?.is_none(), "promoted past a closed gate");
 
     // The next revision is healthy, but it is not the one that was asked for.
-    let mut fixed = job;
+    let mut fixed = web;
     fixed["spec"]["template"]["spec"]["nodeSelector"] = json!(null);
     let healthy = stage.push("web: run anywhere", &[("overlays/dev/web.yaml", Some(&fixed.to_string()))]).await?;
     stage.ready_at("dev", &healthy).await?;

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use e2e::{
     agent::kubectl,
-    stage::{Stage, config_map},
+    stage::{Stage, config_map, unschedulable},
 };
 use serde_json::{Value, json};
 
@@ -138,17 +138,7 @@ async fn what_degrades_soon_after_a_promotion_goes_back_by_itself() -> Result<()
         )
         .await?;
     stage.ready_at("staging", &first).await?;
-    let broken = json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
-        "spec": {
-            "replicas": 1, "selector": {"matchLabels": {"app": "web"}},
-            "template": {
-                "metadata": {"labels": {"app": "web"}},
-                // No node has this label, so the pod stays pending.
-                "spec": {"nodeSelector": {"example.com/nowhere": "true"}, "containers": [{"name": "web", "image": "web:1"}]},
-            },
-        },
-    });
+    let broken = unschedulable("web");
     let second = stage
         .push(
             "two\n\nPromote-To: staging\n",
