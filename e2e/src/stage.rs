@@ -153,8 +153,13 @@ impl Stage {
         }
         let revision = self.worktree.commit(message)?;
         self.worktree.push()?;
-        let (status, body) = self.hook("platform", HOOK_TOKEN).await?;
-        ensure!(status == 202, "the webhook was answered with {status}: {body}");
+        // The agent reads the secret of a new Repository a moment after it was made.
+        self.wait("the webhook to be accepted", async || {
+            let (status, body) = self.hook("platform", HOOK_TOKEN).await?;
+            ensure!(status == 202, "the webhook was answered with {status}: {body}");
+            Ok(())
+        })
+        .await?;
         Ok(revision)
     }
 
