@@ -18,7 +18,7 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/src/main.rs'
 FROM rust:${RUST_VERSION}-${DEBIAN_RELEASE} AS build
 WORKDIR /workspace
 # A target that is named keeps the flags away from build scripts and procedural macros, which can't be static.
-ENV RUSTFLAGS="-C target-feature=+crt-static"
+ENV RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static"
 COPY --from=manifests /workspace .
 # The dependencies, most of the time a build takes, are a layer of their own.
 RUN cargo build --release --locked -p plumb --target "$(rustc -vV | sed -n 's/^host: //p')"

@@ -16,9 +16,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut fs = MemoryFs::new();
     read(Path::new(&root), "", &mut fs)?;
     let rendered = build(&fs, &path, &Options::default())?;
-    print!("{}", rendered.to_yaml());
     for (path, id) in rendered.read.iter() {
         eprintln!("read {path}: {}", id.unwrap_or("not there"));
+    }
+    for part in rendered.into_yaml() {
+        print!("{part}");
     }
     Ok(())
 }

@@ -116,7 +116,7 @@ fn values(loader: &Loader<'_>, directory: &str, home: &str, chart: &HelmChart) -
     };
     let documents = parse::documents(&bytes, Schema::Resource, &loader.budget).map_err(within)?;
     let is_nothing = |line: &[u8]| matches!(line.trim_ascii_start().first(), None | Some(b'#'));
-    let document = documents.first().filter(|_| !bytes.split(|byte| *byte == b'\n').all(is_nothing));
+    let document = documents.into_iter().next().filter(|_| !bytes.split(|byte| *byte == b'\n').all(is_nothing));
     let document = document.ok_or_else(|| {
         let message = "the file is empty, and kustomize merges no values into nothing; write {} there";
         Fault::syntax(format!("{path}: {message}"))

@@ -64,6 +64,15 @@ impl Rendered {
     pub fn to_yaml(&self) -> String {
         plumb_yaml::print_documents(self.objects.iter().map(|object| &object.value))
     }
+
+    /// The text of [`to_yaml`](Rendered::to_yaml) in parts, one for each object, which is dropped when its part has been made: a render of
+    /// megabytes need not be there as values and as text at once.
+    pub fn into_yaml(self) -> impl Iterator<Item = String> {
+        self.objects.into_iter().enumerate().map(|(index, object)| {
+            let text = object.to_yaml();
+            if index == 0 { text } else { format!("---\n{text}") }
+        })
+    }
 }
 
 /// Renders the kustomization in the directory `path` of `fs`, as `kustomize build` does.

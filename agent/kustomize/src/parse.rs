@@ -69,11 +69,12 @@ pub(crate) fn resources(
     let mut queue = VecDeque::new();
     let mut faults = Vec::new();
     let alone = nodes.len() == 1;
-    for node in &nodes {
+    for node in nodes {
+        let lines = Lines::of(&node);
         let tree = match Tree::from_node(node) {
             Ok(tree) => tree,
             Err(fault) => {
-                faults.push(FileFault { line: Some(node.line), fault });
+                faults.push(FileFault { line: Some(lines.own), fault });
                 continue;
             }
         };
@@ -82,25 +83,25 @@ pub(crate) fn resources(
         match tree {
             Tree::Mapping(mut map) if wrapped && map.contains_key("items") => {
                 if let Some(Tree::Sequence(items)) = map.remove("items") {
-                    queue.extend(with_nodes(items, node));
+                    queue.extend(lines.with(items));
                 }
             }
-            tree => queue.push_back((tree, node)),
+            tree => queue.push_back((tree, lines)),
         }
     }
     let mut found = Vec::new();
-    while let Some((tree, node)) = queue.pop_front() {
+    while let Some((tree, lines)) = queue.pop_front() {
         if tree.is_empty() {
             continue;
         }
-        let at = |fault| FileFault { line: Some(node.line), fault };
+        let at = |fault| FileFault { line: Some(lines.own), fault };
         if found.len() + queue.len() >= budget.options.max_objects {
             return Err(vec![at(Fault { kind: ErrorKind::Limit, message: too_many(budget) })]);
         }
-        let resource = Resource::new(tree, Origin { file: file.to_owned(), line: Some(node.line) }, schemas);
+        let resource = Resource::new(tree, Origin { file: file.to_owned(), line: Some(lines.own) }, schemas);
         match resource.validate().and_then(|()| items_of_list(&resource.tree)) {
             // kustomize puts the items behind whatever follows in the file.
-            Ok(Some(items)) => queue.extend(with_nodes(items, node)),
+            Ok(Some(items)) => queue.extend(lines.with(items)),
             Ok(None) => found.push(resource),
             Err(fault) => faults.push(at(fault)),
         }
@@ -108,13 +109,28 @@ pub(crate) fn resources(
     if faults.is_empty() { Ok(found) } else { Err(faults) }
 }
 
-/// The items of a list, each with the node that says on which line it stands.
-fn with_nodes(items: Vec<Tree>, list: &Node) -> impl Iterator<Item = (Tree, &Node)> {
-    let nodes = match list.get("items").map(|items| &items.data) {
-        Some(Data::Sequence(nodes)) => nodes.as_slice(),
-        _ => &[],
-    };
-    items.into_iter().enumerate().map(move |(index, item)| (item, nodes.get(index).unwrap_or(list)))
+/// The lines on which an object and its items, if it is a list, and the items of these start.
+#[derive(Debug, Clone)]
+struct Lines {
+    own: u32,
+    items: Vec<Self>,
+}
+
+impl Lines {
+    fn of(node: &Node) -> Self {
+        let items = match node.get("items").map(|items| &items.data) {
+            Some(Data::Sequence(items)) => items.iter().map(Self::of).collect(),
+            _ => Vec::new(),
+        };
+        Self { own: node.line, items }
+    }
+
+    /// The items of a list, each with its lines.
+    fn with(self, items: Vec<Tree>) -> impl Iterator<Item = (Tree, Self)> {
+        let list = self.own;
+        let mut lines = self.items.into_iter();
+        items.into_iter().map(move |item| (item, lines.next().unwrap_or(Self { own: list, items: Vec::new() })))
+    }
 }
 
 /// How many values a node holds, itself included.

@@ -173,32 +173,39 @@ impl Tree {
         }
     }
 
-    /// Reads a node of a file.
-    pub(crate) fn from_node(node: &Node) -> Result<Self, Fault> {
+    /// Takes a node of a file.
+    pub(crate) fn from_node(node: Node) -> Result<Self, Fault> {
         let line = node.line;
         // A number in quotes has a tag that says that it is one.
         let quoted = node.style() != Style::Plain;
-        let scalar = |kind| Self::Scalar(Scalar { quoted, line, ..Scalar::new(node.text().unwrap_or_default(), kind) });
-        Ok(match &node.data {
-            Data::Null => scalar(Kind::Null),
-            Data::Bool(value) => scalar(Kind::Bool(*value)),
-            Data::Number(value) => scalar(Kind::Number(value.clone())),
-            Data::String(value) if is_timestamp(node.text().unwrap_or(value), value) => {
-                scalar(Kind::Timestamp(value.as_str().into()))
-            }
-            Data::String(value) if value.is_empty() && node.style() == Style::Plain => scalar(Kind::Nothing),
-            Data::String(value) => Self::Scalar(Scalar { quoted, line, ..Scalar::new(value, Kind::String) }),
-            Data::Sequence(items) => Self::Sequence(items.iter().map(Self::from_node).collect::<Result<_, _>>()?),
+        let (flow, nothing) = (node.is_flow(), node.style() == Style::Plain);
+        let (data, written) = node.into_parts();
+        let scalar = |text, kind| Self::Scalar(Scalar { quoted, line, ..Scalar::new(text, kind) });
+        let text = |written: Option<Box<str>>| written.map_or_else(String::new, String::from);
+        Ok(match data {
+            Data::Null => scalar(text(written), Kind::Null),
+            Data::Bool(value) => scalar(text(written), Kind::Bool(value)),
+            Data::Number(value) => scalar(text(written), Kind::Number(value)),
+            Data::String(value) => match written {
+                Some(written) if is_timestamp(&written, &value) => {
+                    scalar(written.into(), Kind::Timestamp(value.into()))
+                }
+                written if value.is_empty() && nothing => scalar(text(written), Kind::Nothing),
+                _ => scalar(value, Kind::String),
+            },
+            Data::Sequence(items) => Self::Sequence(items.into_iter().map(Self::from_node).collect::<Result<_, _>>()?),
             Data::Mapping(entries) => {
-                let entry = |(key, value): &(Node, Node)| match &key.data {
-                    Data::String(name) => Ok((name.clone(), Self::from_node(value)?)),
-                    _ => Err(Fault::syntax(format!(
-                        "line {}: a key of an object must be a string; put it in quotes",
-                        key.line
-                    ))),
+                let entry = |(key, value): (Node, Node)| {
+                    let line = key.line;
+                    match key.into_parts().0 {
+                        Data::String(name) => Ok((name, Self::from_node(value)?)),
+                        _ => Err(Fault::syntax(format!(
+                            "line {line}: a key of an object must be a string; put it in quotes"
+                        ))),
+                    }
                 };
-                let map = entries.iter().map(entry).collect::<Result<Map, _>>()?;
-                Self::Mapping(map.written(node.is_flow()).at_line(line))
+                let map = entries.into_iter().map(entry).collect::<Result<Map, _>>()?;
+                Self::Mapping(map.written(flow).at_line(line))
             }
         })
     }
@@ -437,8 +444,8 @@ mod tests {
 
     /// What becomes of a scalar when another text is put into it.
     fn assigned(written: &str) -> Tree {
-        let nodes = plumb_yaml::parse(written.as_bytes(), Schema::Resource, &Limits::default()).unwrap();
-        let mut tree = Tree::from_node(&nodes[0]).unwrap();
+        let mut nodes = plumb_yaml::parse(written.as_bytes(), Schema::Resource, &Limits::default()).unwrap();
+        let mut tree = Tree::from_node(nodes.remove(0)).unwrap();
         tree.set_text("8080");
         tree
     }

@@ -91,6 +91,15 @@ fn the_order_is_that_of_the_kustomization_if_it_has_one() {
 }
 
 #[test]
+fn the_text_comes_in_parts_too() {
+    let objects = format!("{NAMESPACE}---\n{CONFIG}");
+    let fs = MemoryFs::from([("kustomization.yaml", "resources: [a.yaml]\n"), ("a.yaml", &objects)]);
+    let parts: Vec<String> = Builder::new(&fs).build("").unwrap().into_yaml().collect();
+    assert_eq!(parts.len(), 2);
+    assert_eq!(parts.concat(), objects);
+}
+
+#[test]
 fn a_label_tells_who_made_the_objects() {
     let fs = MemoryFs::from([("kustomization.yaml", "resources: [a.yaml]\n"), ("a.yaml", CONFIG)]);
     let rendered = Builder::new(&fs).managed_by_label(true).build("").unwrap().to_yaml();

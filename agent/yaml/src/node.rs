@@ -122,6 +122,12 @@ impl Node {
         }
     }
 
+    /// The value, and the [`text`](Node::text) of a scalar where that is not the value itself.
+    #[must_use]
+    pub fn into_parts(self) -> (Data, Option<Box<str>>) {
+        (self.data, self.written)
+    }
+
     /// The value of a key of a mapping; none when the key is missing or this is no mapping.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node> {

@@ -45,7 +45,7 @@ impl Disk {
             // Nothing depends on the id of a directory here: what is read in it is told by itself.
             Ok(Entry::Directory { id: String::new() })
         } else if metadata.is_file() {
-            let mut bytes = Vec::new();
+            let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(self.most)).unwrap_or_default());
             fs::File::open(&at)?.take(self.most).read_to_end(&mut bytes)?;
             Ok(Entry::File { id: Digest::of(&bytes).to_string(), bytes: Arc::from(bytes) })
         } else {

@@ -25,6 +25,16 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
     written(io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()))
 }
 
+/// Prints a text that comes in parts, as [`print`] does: when the reader has gone, the rest is not made.
+///
+/// # Errors
+/// When standard output can't be written.
+pub(super) fn print_parts(parts: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+    let mut stdout = io::stdout();
+    let put = parts.into_iter().try_for_each(|part| stdout.write_all(part.as_bytes()));
+    written(put.and_then(|()| stdout.flush()))
+}
+
 fn written(result: io::Result<()>) -> anyhow::Result<()> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -2,7 +2,7 @@
 
 mod files;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{iter, path::PathBuf, process::ExitCode};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use plumb_kustomize::{Order, Rendered};
@@ -186,13 +186,16 @@ fn put(options: &Options, rendered: Rendered) -> anyhow::Result<()> {
             }
         };
     }
-    let text = match options.format {
-        Format::Yaml => rendered.to_yaml(),
-        Format::Json => list(&rendered.objects.into_iter().map(|object| object.value).collect::<Vec<_>>())?,
+    let parts: Box<dyn Iterator<Item = String>> = match options.format {
+        Format::Yaml => Box::new(rendered.into_yaml()),
+        Format::Json => {
+            let items: Vec<Value> = rendered.objects.into_iter().map(|object| object.value).collect();
+            Box::new(iter::once(list(&items)?))
+        }
     };
     match output {
-        Some(file) => files::write(file, &text),
-        None => output::print(&text),
+        Some(file) => files::write(file, parts),
+        None => output::print_parts(parts),
     }
 }
 

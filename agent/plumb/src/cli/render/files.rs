@@ -1,7 +1,8 @@
 //! Where a render is written, with `--output`.
 
 use std::{
-    fs,
+    fs::File,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -23,17 +24,19 @@ pub(super) fn write_each(
     namespaces.dedup();
     for object in &rendered.objects {
         let path = file(directory, object, namespaces.len() > 1, extension)?;
-        write(&path, &print(object)?)?;
+        write(&path, [print(object)?])?;
     }
     Ok(())
 }
 
-/// Writes a text into a file, which is made or replaced.
+/// Writes a text, which comes in parts, into a file, which is made or replaced.
 ///
 /// # Errors
 /// When it can't be written.
-pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    fs::write(path, text).with_context(|| format!("{} can't be written", path.display()))
+pub(super) fn write(path: &Path, parts: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+    File::create(path)
+        .and_then(|mut file| parts.into_iter().try_for_each(|part| file.write_all(part.as_bytes())))
+        .with_context(|| format!("{} can't be written", path.display()))
 }
 
 /// The file of an object: its namespace if there are several, group, version, kind and name.
@@ -52,6 +55,8 @@ fn file(directory: &Path, object: &Object, with_namespace: bool, extension: &str
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use plumb_kustomize::{MemoryFs, Options, build};
 
     use super::*;
