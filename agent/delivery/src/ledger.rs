@@ -21,7 +21,7 @@ mod transitions;
 pub use account::{Account, Run};
 pub use four_keys::{FourKeys, percentile};
 pub use text::{LONGEST_NOTE, Note, merge, parse, print};
-pub use transitions::{Observed, Ran, transitions};
+pub use transitions::{Observed, Ran, change_nothing, transitions};
 
 use jiff::Timestamp;
 

@@ -1,5 +1,7 @@
 //! Branches beside the tracked one: those of pull requests.
 
+use std::sync::Arc;
+
 use git2::Oid;
 
 use crate::fetch::{Wanted, download};
@@ -16,7 +18,7 @@ impl Repository {
     pub fn fetch_head(&self, reference: &str) -> Result<Option<CommitId>, Error> {
         let wanted = reference.to_owned();
         let kept = "refs/plumb/head".to_owned();
-        let wanted = Wanted { branch: wanted.clone(), reference: wanted, also: Vec::new() };
+        let wanted = Wanted { branch: wanted.clone(), reference: wanted, also: Vec::new(), known: Arc::default() };
         match self.inner.call(move |handle, call| download(handle, call, &wanted, &kept)) {
             Ok(listing) => Ok(Some(listing.head.into())),
             Err(Error::UnknownBranch { .. }) => Ok(None),

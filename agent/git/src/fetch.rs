@@ -1,6 +1,8 @@
 //! Fetching one branch.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use git2::{AutotagOption, Direction, FetchOptions, Oid};
 
@@ -19,12 +21,17 @@ pub struct Fetched {
     pub rewritten: bool,
 }
 
+/// Names of references, and what they lead to.
+pub(crate) type References = BTreeMap<String, Oid>;
+
 /// What the server has.
 pub(crate) struct Listing {
     pub(crate) head: Oid,
     tags: Vec<(String, Oid)>,
-    /// The other references that are wanted.
+    /// The other references that are wanted, as far as they are not where they were at the last fetch.
     also: Vec<(String, Oid)>,
+    /// All of them.
+    all: References,
 }
 
 impl Repository {
@@ -56,12 +63,15 @@ impl Repository {
         }
         let tracking = inner.tracking(branch);
         let also = also.iter().map(|prefix| (*prefix).to_owned()).collect();
-        let wanted = Wanted { branch: branch.to_owned(), reference, also };
+        let known = inner.taken_over();
+        let wanted = Wanted { branch: branch.to_owned(), reference, also, known };
         let listing = inner.call(move |handle, call| download(handle, call, &wanted, &tracking))?;
-        inner.with(|handle| {
+        let fetched = inner.with(|handle| {
             record_notes(handle, &listing.also)?;
             record(inner, handle, branch, &listing)
-        })
+        })?;
+        inner.take_over(listing.all);
+        Ok(fetched)
     }
 
     /// Brings references here as they are on the server, whatever was known of them; those that it does not have are forgotten.
@@ -102,6 +112,8 @@ pub(crate) struct Wanted {
     pub(crate) reference: String,
     /// Beginnings of the names of other references.
     pub(crate) also: Vec<String>,
+    /// Where those were that the last fetch took over. With a thousand ledgers, looking each of them up would take longer than the fetch.
+    pub(crate) known: Arc<References>,
 }
 
 /// Brings what the references lead to, as far as it is not here.
@@ -163,9 +175,10 @@ pub(crate) fn download(
 }
 
 fn list(connection: &git2::RemoteConnection<'_, '_, '_>, call: &Call, wanted: &Wanted) -> Result<Listing, Error> {
-    let Wanted { branch, reference, also } = wanted;
+    let Wanted { branch, reference, also, known } = wanted;
     let mut head = None;
     let (mut branches, mut tags, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    let mut all = References::new();
     let unreadable = |message: &str| Error::UnknownBranch {
         url: call.shown().into(),
         branch: branch.clone(),
@@ -174,7 +187,10 @@ fn list(connection: &git2::RemoteConnection<'_, '_, '_>, call: &Call, wanted: &W
     let named = names(connection, call, unreadable)?;
     for (name, id) in named {
         if also.iter().any(|prefix| name.starts_with(prefix.as_str())) && !name.ends_with("^{}") {
-            others.push((name.clone(), id));
+            if known.get(&name) != Some(&id) {
+                others.push((name.clone(), id));
+            }
+            all.insert(name.clone(), id);
         }
         if name == *reference {
             head = Some(id);
@@ -192,7 +208,7 @@ fn list(connection: &git2::RemoteConnection<'_, '_, '_>, call: &Call, wanted: &W
         };
         Error::UnknownBranch { url: call.shown().to_owned(), branch: branch.clone(), message }
     })?;
-    Ok(Listing { head, tags, also: others })
+    Ok(Listing { head, tags, also: others, all })
 }
 
 /// What the server's references are called, and what they lead to.

@@ -15,6 +15,8 @@ pub use written::NoteCommit;
 
 /// How often a push is tried that somebody else was faster than.
 const ATTEMPTS: usize = 5;
+/// Notes of more references than this are written as one pack. A file for each object, written through, would take as long as all else.
+const LOOSE: usize = 16;
 /// No more notes than this are read of one reference.
 const MOST_NOTES: usize = 100_000;
 /// No more bytes than this are read of all notes of one reference.
@@ -107,21 +109,16 @@ impl Repository {
         }
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            let moves = self.inner.with(|handle| {
+            let key = self.inner.key.as_ref();
+            let prepare = |handle: &git2::Repository| {
                 let mut moves = Vec::new();
                 for (reference, additions) in &by_reference {
-                    moves.extend(prepare(
-                        handle,
-                        reference,
-                        additions,
-                        merge,
-                        message,
-                        author,
-                        self.inner.key.as_ref(),
-                    )?);
+                    moves.extend(prepare(handle, reference, additions, merge, message, author, key)?);
                 }
                 Ok(moves)
-            })?;
+            };
+            let many = by_reference.len() > LOOSE;
+            let moves = if many { self.inner.with_pack(prepare) } else { self.inner.with(prepare) }?;
             if moves.is_empty() {
                 return Ok(());
             }
@@ -316,6 +313,27 @@ mod tests {
         let head = git(&remote, &["rev-parse", NOTES]);
         add(&repository, &[lines(NOTES, &first, "healthy")]).unwrap();
         assert_eq!(git(&remote, &["rev-parse", NOTES]), head, "what is there is not added again");
+    }
+
+    #[test]
+    fn the_notes_of_many_references_are_written_as_one_pack() {
+        let remote = Remote::new();
+        let first = remote.push(&[("a", "1")], "first");
+        let repository = remote.open();
+        repository.fetch("main").unwrap();
+        let packs = || std::fs::read_dir(remote.cache().join("objects/pack")).unwrap().count();
+        let before = packs();
+        let references: Vec<String> = (0..=LOOSE).map(|number| format!("refs/notes/plumb/env-{number}")).collect();
+        for line in ["applied", "healthy"] {
+            let additions: Vec<_> = references.iter().map(|reference| lines(reference, &first, line)).collect();
+            add(&repository, &additions).unwrap();
+        }
+        assert_eq!(packs() - before, 4, "a pack and its index for each");
+        for reference in &references {
+            assert_eq!(git(&remote, &["notes", "--ref", reference, "show", first.as_str()]), "applied\nhealthy");
+            assert_eq!(repository.note(reference, &first).unwrap().unwrap(), b"applied\nhealthy\n");
+        }
+        git(&remote, &["fsck", "--strict"]);
     }
 
     #[test]

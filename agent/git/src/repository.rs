@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::fetch::References;
 use crate::remote::Call;
 use crate::worker::{Pulse, Workers};
 use crate::{Credentials, Error, SigningKey};
@@ -55,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) key: Option<SigningKey>,
     pub(crate) limits: Limits,
     idle: Mutex<Vec<git2::Repository>>,
+    /// Where the server had the references besides the branch when they were taken over last.
+    taken_over: Mutex<Arc<References>>,
     workers: Workers,
 }
 
@@ -138,6 +142,7 @@ impl Repository {
             key: None,
             limits: Limits::default(),
             idle: Mutex::new(vec![handle]),
+            taken_over: Mutex::default(),
             workers: Workers::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -167,6 +172,7 @@ impl Repository {
             key,
             limits,
             idle: Mutex::default(),
+            taken_over: Mutex::default(),
             workers: Workers::default(),
         };
         fresh.idle = Mutex::new(std::mem::take(&mut *inner.idle.lock().unwrap_or_else(PoisonError::into_inner)));
@@ -201,6 +207,33 @@ impl Inner {
             idle.push(handle);
         }
         result
+    }
+
+    /// Runs `work` with a handle whose new objects are kept in memory and written as one pack in the end.
+    pub(crate) fn with_pack<T>(&self, work: impl FnOnce(&git2::Repository) -> Result<T, Error>) -> Result<T, Error> {
+        // The store in memory stays with its handle, so this one is nobody else's.
+        let handle = git2::Repository::open(&self.path)
+            .map_err(|error| Error::Cache { path: self.path.clone(), message: error.message().to_owned() })?;
+        let odb = handle.odb()?;
+        let objects = odb.add_new_mempack_backend(i32::MAX)?;
+        let result = work(&handle)?;
+        let mut pack = git2::Buf::new();
+        objects.dump(&handle, &mut pack)?;
+        let mut writer = odb.packwriter()?;
+        writer
+            .write_all(&pack)
+            .map_err(|error| Error::Cache { path: self.path.clone(), message: error.to_string() })?;
+        writer.commit()?;
+        Ok(result)
+    }
+
+    /// Where the server had the references besides the branch when they were taken over last.
+    pub(crate) fn taken_over(&self) -> Arc<References> {
+        self.taken_over.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn take_over(&self, references: References) {
+        *self.taken_over.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(references);
     }
 
     /// Runs a network call on a thread of its own, which may be left behind.

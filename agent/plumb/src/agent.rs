@@ -44,6 +44,7 @@ use supervisor::Catalog;
 
 /// How far apart writes of statuses are that say little, and how many of them may go at once.
 const QUIET_WRITE: Duration = Duration::from_millis(50);
+const QUIET_NOTE: Duration = Duration::from_micros(500);
 const QUIET_BURST: u32 = 20;
 
 /// How the agent is run.
@@ -85,6 +86,8 @@ pub(crate) struct Context {
     references: References,
     /// For writes of statuses that say little: that a revision changed nothing here.
     quiet_writes: Arc<Quota>,
+    /// For noting such revisions at all.
+    quiet_notes: Arc<Quota>,
     data_directory: PathBuf,
     repositories: Arc<Catalog<Repository>>,
     environments: Arc<Catalog<Environment>>,
@@ -119,6 +122,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         recorder: Recorder::new(&cluster, &identity),
         metrics: Metrics::new().context("the metrics could not be registered")?,
         quiet_writes: Arc::new(Quota::new(QUIET_WRITE, QUIET_BURST)),
+        quiet_notes: Arc::new(Quota::new(QUIET_NOTE, QUIET_BURST)),
         board: Arc::default(),
         data_directory: options.data_dir,
         repositories: Arc::default(),

@@ -236,6 +236,28 @@ fn rollbacks_and_holds() {
 
 /// What is read from the notes is what was known when they were written, and nothing is written a second time.
 #[test]
+fn a_revision_that_changes_nothing_can_wait() {
+    let healthy = || Scene::new().apply("a", "x").health(HealthStatus::Healthy).look().pass(10);
+    let waits =
+        |scene: Scene| change_nothing(&scene.account, &transitions(&scene.account, &scene.observed, at(scene.now)));
+    assert!(waits(healthy()), "there is nothing to say");
+    assert!(waits(healthy().apply("b", "x")));
+    assert!(waits(healthy().apply("b", "x").look().pass(10).apply("c", "x")));
+    assert!(!waits(Scene::new().apply("a", "x")));
+    assert!(!waits(healthy().apply("b", "y")));
+    assert!(!waits(healthy().apply("b", "x").health(HealthStatus::Degraded)));
+    assert!(!waits(healthy().apply("b", "x").change(|observed| observed.drifted = Some(true))));
+    let elsewhere = |observed: &mut Observed| observed.path = "overlays/elsewhere".into();
+    assert!(!waits(healthy().apply("b", "x").change(elsewhere)));
+    let asked = |observed: &mut Observed| {
+        observed.pin = Some(Pin { requested_by: Some(id("r")), ..Pin::new(id("b")) });
+    };
+    assert!(!waits(healthy().apply("b", "x").change(asked)));
+    let progressing = Scene::new().apply("a", "x").look().pass(10);
+    assert!(!waits(progressing.apply("b", "x").health(HealthStatus::Healthy)));
+}
+
+#[test]
 fn an_agent_that_starts_anew_goes_on() {
     let mut scene = Scene::new().apply("c1", "one").pass(2).health(HealthStatus::Healthy).look().pass(1);
     scene = scene.apply("c2", "two").look().pass(60).health(HealthStatus::Degraded).look();

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::text::short;
-use super::{Account, Entry, Event, Objects};
+use super::{Account, Entry, Event, Objects, Run};
 use crate::Digest;
 use crate::health::HealthStatus;
 use crate::pin::Pin;
@@ -67,6 +67,27 @@ pub fn transitions(account: &Account, observed: &Observed, now: Timestamp) -> Ve
     writer.drift();
     writer.hold();
     writer.lines
+}
+
+/// Whether lines tell only of revisions that nobody asked for and that changed nothing: the same manifests are as healthy as before.
+///
+/// They prove something to those downstream, but nobody's service changed, so they need not be written down at once.
+#[must_use]
+pub fn change_nothing(account: &Account, lines: &[(String, Entry)]) -> bool {
+    let last = account.runs.last();
+    let same = |entry: &Entry| {
+        let as_before = |run: &Run| {
+            run.digest.is_some()
+                && (run.digest, &run.path, &run.promoted) == (entry.digest, &entry.path, &entry.promoted)
+        };
+        entry.request.is_none() && last.is_some_and(as_before)
+    };
+    let healthy = last.is_some_and(|run| run.healthy.is_some());
+    lines.iter().all(|(_, entry)| match entry.event {
+        Event::Applied => same(entry),
+        Event::Healthy => healthy,
+        _ => false,
+    })
 }
 
 /// The runs that the ledger does not have, the newest first, with their places in the history.

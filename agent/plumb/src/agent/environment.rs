@@ -93,6 +93,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
         looked_in,
         target: None,
         pinned: None,
+        passing: Vec::new(),
         inventory: None,
         repairs: Repairs::default(),
         recreating: BTreeSet::new(),
@@ -113,6 +114,7 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
     // Until the repository was fetched for the first time nothing is known that is worth telling.
     let mut retry = Some(Instant::now() + FIRST_FETCH);
     let mut write_status: Option<Instant> = None;
+    let mut note: Option<Instant> = None;
     loop {
         let mut reconcile = false;
         let look = worker.next_look();
@@ -164,8 +166,14 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
                 // What is true at a head stays true there; only what failed may fare better now.
                 let same = tracked.revision().is_some() && tracked.revision() == worker.tracked.revision();
                 reconcile = !same || worker.outcome != Outcome::Applied;
-                reconcile &= !matches!(tracked, Tracked::Unknown) && !worker.is_passed_by(&tracked);
+                let passed = worker.is_passed_by(&tracked);
+                reconcile &= !matches!(tracked, Tracked::Unknown) && !passed;
                 worker.tracked = tracked;
+                if passed {
+                    // Whoever has something to apply for the same commit goes first.
+                    note = note.or_else(|| Some(worker.cx.quiet_notes.turn(Instant::now())));
+                    continue;
+                }
             }
             Some(event) = events.recv() => {
                 reconcile |= worker.absorb(event);
@@ -183,9 +191,12 @@ pub(crate) async fn run(cx: Context, key: Key, mut spec: watch::Receiver<Arc<Env
             () = sleep_until(look) => reconcile = worker.look().await,
             () = cluster::changed(&mut worker.remote) => reconcile = true,
             () = sleep_until(retry) => reconcile = true,
+            () = sleep_until(note) => {}
             () = sleep_until(write_status) => {}
             () = sleep_until(worker.deadline) => {}
         }
+        note = None;
+        worker.note_passed();
         if reconcile {
             let span =
                 tracing::info_span!("reconcile", environment = %worker.key, reconcile = %super::correlation_id());
@@ -233,6 +244,8 @@ struct Worker {
     target: Option<Target>,
     /// A head, the revision that ran there, by its pin or the head itself, and why it is held there.
     pinned: Option<(CommitId, CommitId, Option<String>)>,
+    /// Revisions that changed nothing here and are not noted yet.
+    passing: Vec<CommitId>,
     inventory: Option<Inventory>,
     repairs: Repairs,
     /// Objects that we deleted to create them anew.

@@ -10,10 +10,13 @@ use plumb_web::HookToken;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, board::Key};
+use super::{Context, board::Key, retry::Retry};
 
 /// How often the Secrets are read again, for they may be replaced.
 const INTERVAL: Duration = Duration::from_mins(5);
+
+/// The first pause after a Secret was not there or could not be read; it doubles up to the interval. Who makes a Repository may make its Secret next.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// What [`Context::synced`] calls the secrets: before they are read, webhooks would be refused that are not sent again.
 pub(crate) const SYNCED: &str = "secrets of webhooks";
@@ -34,6 +37,7 @@ pub(crate) async fn keep(cx: Context, stop: CancellationToken) {
     let mut synced = cx.synced.subscribe();
     let mut read: BTreeMap<Key, (String, Option<HookToken>)> = BTreeMap::new();
     let mut renew = Instant::now() + INTERVAL;
+    let mut attempts = Retry::default();
     loop {
         let due = renew <= Instant::now();
         if due {
@@ -63,6 +67,12 @@ pub(crate) async fn keep(cx: Context, stop: CancellationToken) {
             };
             read.insert(key, (name.clone(), token));
         }
+        let again = if read.values().all(|(_, token)| token.is_some()) {
+            attempts.succeeded();
+            renew
+        } else {
+            renew.min(Instant::now() + attempts.failed(FIRST_RETRY, INTERVAL))
+        };
         let known = read.iter().filter_map(|(key, (_, token))| Some((key.clone(), token.clone()?))).collect();
         *cx.hook_tokens.0.write().unwrap_or_else(PoisonError::into_inner) = known;
         if complete {
@@ -72,7 +82,7 @@ pub(crate) async fn keep(cx: Context, stop: CancellationToken) {
             () = stop.cancelled() => return,
             ended = synced.changed(), if !complete => if ended.is_err() { return },
             ended = changes.changed() => if ended.is_err() { return },
-            () = tokio::time::sleep_until(renew) => {}
+            () = tokio::time::sleep_until(again) => {}
         }
     }
 }

@@ -5,7 +5,11 @@
 
 mod observe;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use plumb_api::{Environment, PromotionMode, Repository};
 use plumb_delivery::ledger::{self, Account, Entry, FourKeys};
@@ -28,6 +32,10 @@ use super::{
 const GATHER: Duration = Duration::from_millis(50);
 /// What was written down within this time is pushed together.
 const BATCH: Duration = Duration::from_secs(1);
+/// Revisions that changed nothing are pushed when no new head has come for this time: with a thousand environments they would keep a server busy with every commit.
+const CALM: Duration = Duration::from_secs(10);
+/// The longest time that such a revision waits for calm.
+const LONGEST_CALM: Duration = Duration::from_mins(1);
 /// Pauses after a push that failed.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LONGEST_RETRY: Duration = Duration::from_mins(5);
@@ -61,9 +69,19 @@ pub(crate) async fn run(
     let mut head = cx.board.head(&key);
     let mut states = cx.board.changes();
     let mut generation = spec.borrow().metadata.generation;
-    let mut writer = Writer { cx, key, spec, standing, books: BTreeMap::new(), pending: BTreeMap::new() };
+    let mut writer = Writer {
+        cx,
+        key,
+        spec,
+        standing,
+        books: BTreeMap::new(),
+        pending: BTreeMap::new(),
+        quiet: BTreeMap::new(),
+        quiet_since: None,
+    };
     let mut look = Some(Instant::now());
     let mut due: Option<Instant> = None;
+    let mut calm: Option<Instant> = None;
     let mut not_before = Instant::now();
     let mut retry = Retry::default();
     let mut push: Option<JoinHandle<Result<Lines, (Lines, GitError)>>> = None;
@@ -75,6 +93,7 @@ pub(crate) async fn run(
                     return;
                 }
                 look = look.or(Some(Instant::now() + GATHER));
+                calm = writer.calm(Instant::now());
                 // Other credentials, or another repository, may take what was refused.
                 let now = writer.spec.borrow().metadata.generation;
                 if now != generation {
@@ -95,8 +114,16 @@ pub(crate) async fn run(
                 look = None;
                 let Tracked::At(head) = head.borrow_and_update().clone() else { continue };
                 writer.look(head).await;
+                calm = calm.or_else(|| writer.calm(Instant::now()));
                 if !writer.pending.is_empty() && push.is_none() {
                     due = due.or(Some(not_before.max(Instant::now() + BATCH)));
+                }
+            }
+            () = until(calm) => {
+                calm = None;
+                writer.take_quiet();
+                if !writer.pending.is_empty() && push.is_none() {
+                    due = due.or(Some(not_before.max(Instant::now())));
                 }
             }
             () = until(due), if push.is_none() => {
@@ -154,9 +181,35 @@ struct Writer {
     standing: watch::Sender<Standing>,
     books: BTreeMap<String, Book>,
     pending: Lines,
+    /// What is pushed when there is calm, and since when something waits for that.
+    quiet: Lines,
+    quiet_since: Option<Instant>,
 }
 
 impl Writer {
+    /// When what is quiet may be pushed, if no other head comes until then.
+    fn calm(&self, now: Instant) -> Option<Instant> {
+        self.quiet_since.map(|since| (now + CALM).min(since + LONGEST_CALM))
+    }
+
+    /// Lets what is quiet be pushed.
+    fn take_quiet(&mut self) {
+        self.quiet_since = None;
+        for (name, notes) in std::mem::take(&mut self.quiet) {
+            self.put_before(name, notes);
+        }
+    }
+
+    /// Puts lines before those of an environment that came later.
+    fn put_before(&mut self, name: String, notes: BTreeMap<String, Vec<String>>) {
+        let pending = self.pending.entry(name).or_default();
+        for (revision, mut lines) in notes {
+            let newer = pending.entry(revision).or_default();
+            lines.append(newer);
+            *newer = lines;
+        }
+    }
+
     /// Writes down what turned since the last look.
     async fn look(&mut self, head: Head) {
         // What the server refuses would only pile up; the environments remember the last revisions themselves.
@@ -195,12 +248,24 @@ impl Writer {
                 |(name, account, environment, gates)| observe::look(&head, name, account, environment, &gates, &others);
             turned.into_iter().map(look).collect::<Vec<_>>()
         });
+        let mut upstream = BTreeSet::new();
         for seen in seen.await.unwrap_or_default() {
             match seen {
-                Ok(observe::Turned { name, mut account, environment, lines, keys }) => {
+                Ok(observe::Turned { name, mut account, environment, lines, keys, quiet }) => {
                     self.count(&environment, &lines, &keys);
+                    if quiet {
+                        if !lines.is_empty() {
+                            self.quiet_since.get_or_insert_with(Instant::now);
+                        }
+                    } else if let Some(notes) = self.quiet.remove(&name) {
+                        self.put_before(name.clone(), notes);
+                    }
+                    if !quiet && let Some(promotion) = &environment.spec.promotion {
+                        upstream.extend(promotion.from.iter().cloned());
+                    }
                     for (revision, entry) in &lines {
-                        let notes = self.pending.entry(name.clone()).or_default();
+                        let book = if quiet { &mut self.quiet } else { &mut self.pending };
+                        let notes = book.entry(name.clone()).or_default();
                         notes.entry(revision.clone()).or_default().push(ledger::print(entry));
                     }
                     account.keep(RUNS);
@@ -209,6 +274,12 @@ impl Writer {
                 Err(error) => {
                     tracing::warn!(repository = %self.key, %error, "a ledger could not be read; it is tried again");
                 }
+            }
+        }
+        // What proved a revision must be there with the promotion of it.
+        for name in upstream {
+            if let Some(notes) = self.quiet.remove(&name) {
+                self.put_before(name, notes);
             }
         }
     }
@@ -273,14 +344,10 @@ impl Writer {
             return AFTER_REFUSAL;
         }
         for (name, notes) in lines {
-            let pending = self.pending.entry(name).or_default();
-            for (revision, mut lines) in notes {
-                let newer = pending.entry(revision).or_default();
-                lines.append(newer);
-                *newer = lines;
-            }
+            self.put_before(name, notes);
         }
-        let count: usize = self.pending.values().flat_map(BTreeMap::values).map(Vec::len).sum();
+        let notes = self.pending.values().chain(self.quiet.values()).flat_map(BTreeMap::values);
+        let count: usize = notes.map(Vec::len).sum();
         if count > MOST_PENDING {
             self.start_anew();
         }
@@ -291,6 +358,8 @@ impl Writer {
     fn start_anew(&mut self) {
         self.books.clear();
         self.pending.clear();
+        self.quiet.clear();
+        self.quiet_since = None;
     }
 
     fn stands(&self, standing: Standing) {

@@ -23,6 +23,9 @@ use super::{
 /// The first pause after a failed fetch; it doubles up to the interval.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 
+/// The shortest time between two looks at what environments say of themselves: a thousand of them speak one after another.
+const GATHER: Duration = Duration::from_millis(20);
+
 /// How many files may differ between two heads before each environment looks for itself.
 const MOVED: usize = 1_000;
 
@@ -86,6 +89,7 @@ async fn follow(
         };
         let mut wake = Instant::now() + next;
         loop {
+            let looked = Instant::now();
             let answer = tokio::select! {
                 () = stop.cancelled() => return,
                 answer = worker.promote(&repository) => answer,
@@ -131,7 +135,13 @@ async fn follow(
                     }
                 }
                 // The health of an environment may open a gate.
-                changed = environments.changed() => if changed.is_err() { return },
+                changed = environments.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep_until(looked + GATHER).await;
+                    environments.mark_unchanged();
+                }
                 changed = standings.changed() => {
                     if changed.is_err() {
                         return;

@@ -4,8 +4,8 @@ use super::{Worker, reconcile::Outcome};
 use crate::agent::board::Tracked;
 
 impl Worker {
-    /// Whether a new head leaves everything as it is: all was applied, and the commit touches nothing that the render read. Then it is noted that the
-    /// new revision runs here, and there is nothing to reconcile.
+    /// Whether a new head leaves everything as it is: all was applied, and the commit touches nothing that the render read. Then there is nothing to
+    /// reconcile, and only [`Worker::note_passed`] is left to do.
     pub(super) fn is_passed_by(&mut self, tracked: &Tracked) -> bool {
         let spec = &self.environment.spec;
         let simple = self.outcome == Outcome::Applied
@@ -20,8 +20,15 @@ impl Worker {
         }
         target.revision = head.revision.clone();
         self.pinned = Some((head.revision.clone(), head.revision.clone(), None));
-        self.cx.metrics.renders.with_label_values(&[&*self.key.namespace, &self.key.name, "skipped"]).inc();
-        self.record(&head.revision);
+        self.passing.push(head.revision.clone());
         true
+    }
+
+    /// Notes that the revisions run here that passed by.
+    pub(super) fn note_passed(&mut self) {
+        for revision in std::mem::take(&mut self.passing) {
+            self.cx.metrics.renders.with_label_values(&[&*self.key.namespace, &self.key.name, "skipped"]).inc();
+            self.record(&revision);
+        }
     }
 }

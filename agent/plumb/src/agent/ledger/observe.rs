@@ -7,7 +7,7 @@ use plumb_api::{Environment, condition_type};
 use plumb_delivery::{
     Digest,
     health::HealthStatus,
-    ledger::{self, Account, Entry, FourKeys, NO_VALUES, Objects, Observed, Ran, transitions},
+    ledger::{self, Account, Entry, FourKeys, NO_VALUES, Objects, Observed, Ran, change_nothing, transitions},
     pin::{self, Pin},
 };
 use plumb_git::{CommitId, Error as GitError};
@@ -30,6 +30,8 @@ pub(super) struct Turned {
     pub(super) lines: Vec<(String, Entry)>,
     /// What these lines add to the four measures of delivery.
     pub(super) keys: FourKeys,
+    /// Whether they tell only of revisions that changed nothing.
+    pub(super) quiet: bool,
 }
 
 /// What is known of the other environments of the repository.
@@ -53,13 +55,14 @@ pub(super) fn look(
         None => read(head, &name, &observed)?,
     };
     let lines = transitions(&account, &observed, Timestamp::now());
+    let quiet = change_nothing(&account, &lines);
     let measure = |account: &Account| FourKeys::of(account, Timestamp::MIN, |revision| committed(head, revision));
-    let before = if lines.is_empty() { FourKeys::default() } else { measure(&account) };
+    let before = if quiet { FourKeys::default() } else { measure(&account) };
     for (revision, entry) in &lines {
         account.add(revision, entry);
     }
-    let keys = if lines.is_empty() { FourKeys::default() } else { measure(&account).beyond(&before) };
-    Ok(Turned { name, account, environment, lines, keys })
+    let keys = if quiet { FourKeys::default() } else { measure(&account).beyond(&before) };
+    Ok(Turned { name, account, environment, lines, keys, quiet })
 }
 
 /// When a revision was committed.
