@@ -217,9 +217,10 @@ pub fn gone(
     Some((deleted(previous, drift.as_ref()), drift))
 }
 
-/// Whether an observation says nothing new: a later one is known, or our deletion of this very state.
+/// Whether an observation says nothing new: a later one is known, or our deletion of this very state. What was missed in a list is not gone when
+/// its state is seen again: the API server lists what it had a moment ago while it sets up a new kind.
 fn is_older(observation: &Observation, known: &Live) -> bool {
-    let deleted = known.deleted && known.uid == observation.uid;
+    let deleted = known.deleted && !known.drifted && known.uid == observation.uid;
     known.resource_version > observation.resource_version
         || deleted && known.resource_version == observation.resource_version
 }

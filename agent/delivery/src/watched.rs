@@ -470,6 +470,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_list_lacked_is_there_when_the_same_state_is_seen_again() {
+        let manifests = manifests();
+        let desired = manifests.objects.values().next().unwrap();
+        let mut watched = Watched::default();
+        listed(&mut watched, &manifests, true, 1);
+        assert_eq!(listed(&mut watched, &manifests, false, 2).len(), 1);
+        let seen = Seen { observation: observation(desired, 5), object: None };
+        assert_eq!(watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), NOW), []);
+        let live = &watched.live()[&desired.id];
+        assert!(!live.deleted && !live.drifted && live.agrees_with.is_some());
+    }
+
+    #[test]
     fn what_was_pruned_and_is_wanted_again_before_its_watch_says_so_is_no_drift() {
         let manifests = manifests();
         let desired = manifests.objects.values().next().unwrap();
