@@ -1,7 +1,7 @@
 //! Webhooks, probes, metrics, logs.
 
 use anyhow::{Result, ensure};
-use e2e::stage::Stage;
+use e2e::stage::{HOOK_TOKEN, Stage};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,6 +18,27 @@ async fn a_webhook_needs_the_right_signature() -> Result<()> {
     let (status, _) = stage.agent.request("POST", "/hooks/platform", &[], "{}").await?;
     ensure!(status == 401, "without a signature: {status}");
     ensure!((stage.metric("plumb_fetch_total", &[]).await? - fetches).abs() < 0.5, "a refused webhook caused a fetch");
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_secret_of_a_webhook_may_come_late() -> Result<()> {
+    let stage = Stage::new("late").await?;
+    stage.repository("other", json!({"webhook": {"secretRef": {"name": "late"}}})).await?;
+    let answered = async |expected: u16| -> Result<()> {
+        let (status, body) = stage.hook("other", HOOK_TOKEN).await?;
+        ensure!(status == expected, "{status} {body}");
+        Ok(())
+    };
+    stage
+        .wait("the secret to be missed", async || {
+            ensure!(stage.agent.log().contains("the secret of the webhook can't be read"), "nothing was said");
+            Ok(())
+        })
+        .await?;
+    answered(401).await?;
+    stage.secret("late", &[("token", HOOK_TOKEN)]).await?;
+    stage.wait("the webhook to be accepted", async || answered(202).await).await?;
     stage.end().await
 }
 
