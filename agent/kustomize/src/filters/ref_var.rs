@@ -13,6 +13,7 @@ use crate::kustomization::var::PlacedVar;
 use crate::object::Resource;
 use crate::resources::Resources;
 use crate::scalar_type::Type;
+use crate::shared::{self, Shared};
 use crate::tree::{Kind, Scalar, Tree};
 
 /// What a var stands for; a map or a list stands for nothing, so that the reference stays.
@@ -41,12 +42,16 @@ pub(crate) fn apply(
     budget.work(resources.len().saturating_mul(specs.len()).saturating_mul(STEPS_OF_A_SPEC));
     for resource in resources.iter_mut() {
         for spec in specs {
-            spec.visit_in_place(resource, Create::Nothing, &mut |tree| set(tree, &values, &budget)).map_err(
-                |fault| {
-                    let message = format!("{}: {}", resource.id(), fault.message);
-                    Errors::from(resource.error(Fault { message, ..fault }))
-                },
-            )?;
+            let mut shared = false;
+            let mut set = |tree: &mut Tree| set(tree, &values, &budget, &mut shared);
+            spec.visit_in_place(resource, Create::Nothing, &mut set).map_err(|fault| {
+                let message = format!("{}: {}", resource.id(), fault.message);
+                Errors::from(resource.error(Fault { message, ..fault }))
+            })?;
+            // The next field may be one with a field that this one has changed.
+            if shared {
+                shared::settle(&mut resource.tree);
+            }
         }
     }
     Ok(())
@@ -130,14 +135,22 @@ fn read_bool(text: &str) -> Option<bool> {
     }
 }
 
-fn set(tree: &mut Tree, values: &HashMap<&str, Value>, budget: &Budget) -> Result<(), Fault> {
-    let expand = |text: &str| expand(text, values, budget);
+/// Replaces the references in a field; `shared` becomes true when other fields are one with it.
+fn set(tree: &mut Tree, values: &HashMap<&str, Value>, budget: &Budget, shared: &mut bool) -> Result<(), Fault> {
+    let mut expand = |tree: &Tree| {
+        let mut new = expand(tree.text(), values, budget)?;
+        if let (Tree::Scalar(new), Tree::Scalar(old)) = (&mut new, tree) {
+            new.shared = old.shared.map(Shared::changed);
+            *shared |= new.shared.is_some();
+        }
+        Ok::<_, Fault>(new)
+    };
     match tree {
-        Tree::Scalar(_) if is_string(tree) => *tree = expand(tree.text())?,
+        Tree::Scalar(_) if is_string(tree) => *tree = expand(tree)?,
         Tree::Scalar(_) => {}
         Tree::Mapping(map) => {
             for value in map.values_mut().filter(|value| is_string(value)) {
-                *value = expand(value.text())?;
+                *value = expand(value)?;
             }
         }
         Tree::Sequence(items) => {
@@ -148,7 +161,7 @@ fn set(tree: &mut Tree, values: &HashMap<&str, Value>, budget: &Budget) -> Resul
                         item.describe()
                     )));
                 }
-                *item = expand(item.text())?;
+                *item = expand(item)?;
             }
         }
     }
