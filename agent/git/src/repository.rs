@@ -198,8 +198,7 @@ impl Inner {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let handle = match idle {
             Some(handle) => handle,
-            None => git2::Repository::open(&self.path)
-                .map_err(|error| Error::Cache { path: self.path.clone(), message: error.message().to_owned() })?,
+            None => self.open()?,
         };
         let result = work(&handle);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,11 +208,15 @@ impl Inner {
         result
     }
 
+    fn open(&self) -> Result<git2::Repository, Error> {
+        let failed = |error: git2::Error| Error::Cache { path: self.path.clone(), message: error.message().to_owned() };
+        git2::Repository::open(&self.path).map_err(failed)
+    }
+
     /// Runs `work` with a handle whose new objects are kept in memory and written as one pack in the end.
     pub(crate) fn with_pack<T>(&self, work: impl FnOnce(&git2::Repository) -> Result<T, Error>) -> Result<T, Error> {
         // The store in memory stays with its handle, so this one is nobody else's.
-        let handle = git2::Repository::open(&self.path)
-            .map_err(|error| Error::Cache { path: self.path.clone(), message: error.message().to_owned() })?;
+        let handle = self.open()?;
         let odb = handle.odb()?;
         let objects = odb.add_new_mempack_backend(i32::MAX)?;
         let result = work(&handle)?;

@@ -22,16 +22,16 @@ impl std::error::Error for Failures {}
 /// # Errors
 /// When standard output can't be written for another reason, such as a full disk.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
-    written(io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()))
+    print_parts([text])
 }
 
 /// Prints a text that comes in parts, as [`print`] does: when the reader has gone, the rest is not made.
 ///
 /// # Errors
 /// When standard output can't be written.
-pub(super) fn print_parts(parts: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+pub(super) fn print_parts(parts: impl IntoIterator<Item = impl AsRef<str>>) -> anyhow::Result<()> {
     let mut stdout = io::stdout();
-    let put = parts.into_iter().try_for_each(|part| stdout.write_all(part.as_bytes()));
+    let put = parts.into_iter().try_for_each(|part| stdout.write_all(part.as_ref().as_bytes()));
     written(put.and_then(|()| stdout.flush()))
 }
 
