@@ -107,18 +107,18 @@ impl Repository {
         for addition in additions {
             by_reference.entry(&addition.reference).or_default().push(addition);
         }
+        let key = self.inner.key.as_ref();
+        let prepare_all = |handle: &git2::Repository| {
+            let mut moves = Vec::new();
+            for (reference, additions) in &by_reference {
+                moves.extend(prepare(handle, reference, additions, merge, message, author, key)?);
+            }
+            Ok(moves)
+        };
+        let many = by_reference.len() > LOOSE;
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            let key = self.inner.key.as_ref();
-            let prepare = |handle: &git2::Repository| {
-                let mut moves = Vec::new();
-                for (reference, additions) in &by_reference {
-                    moves.extend(prepare(handle, reference, additions, merge, message, author, key)?);
-                }
-                Ok(moves)
-            };
-            let many = by_reference.len() > LOOSE;
-            let moves = if many { self.inner.with_pack(prepare) } else { self.inner.with(prepare) }?;
+            let moves = if many { self.inner.with_pack(prepare_all) } else { self.inner.with(prepare_all) }?;
             if moves.is_empty() {
                 return Ok(());
             }

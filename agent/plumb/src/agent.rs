@@ -42,9 +42,11 @@ use quota::Quota;
 use remotes::Remotes;
 use supervisor::Catalog;
 
-/// How far apart writes of statuses are that say little, and how many of them may go at once.
+/// How far apart writes of statuses are that say little.
 const QUIET_WRITE: Duration = Duration::from_millis(50);
+/// How far apart environments note that a revision changed nothing there.
 const QUIET_NOTE: Duration = Duration::from_micros(500);
+/// How many of either may go at once.
 const QUIET_BURST: u32 = 20;
 
 /// How the agent is run.

@@ -234,7 +234,6 @@ fn rollbacks_and_holds() {
     assert_eq!(runs, [(false, false), (true, true), (false, false)]);
 }
 
-/// What is read from the notes is what was known when they were written, and nothing is written a second time.
 #[test]
 fn a_revision_that_changes_nothing_can_wait() {
     let healthy = || Scene::new().apply("a", "x").health(HealthStatus::Healthy).look().pass(10);
@@ -257,6 +256,7 @@ fn a_revision_that_changes_nothing_can_wait() {
     assert!(!waits(progressing.apply("b", "x").health(HealthStatus::Healthy)));
 }
 
+/// What is read from the notes is what was known when they were written, and nothing is written a second time.
 #[test]
 fn an_agent_that_starts_anew_goes_on() {
     let mut scene = Scene::new().apply("c1", "one").pass(2).health(HealthStatus::Healthy).look().pass(1);

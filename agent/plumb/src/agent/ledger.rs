@@ -121,7 +121,8 @@ pub(crate) async fn run(
             }
             () = until(calm) => {
                 calm = None;
-                writer.take_quiet();
+                let all: Vec<_> = writer.quiet.keys().cloned().collect();
+                writer.take_quiet(all);
                 if !writer.pending.is_empty() && push.is_none() {
                     due = due.or(Some(not_before.max(Instant::now())));
                 }
@@ -192,11 +193,15 @@ impl Writer {
         self.quiet_since.map(|since| (now + CALM).min(since + LONGEST_CALM))
     }
 
-    /// Lets what is quiet be pushed.
-    fn take_quiet(&mut self) {
-        self.quiet_since = None;
-        for (name, notes) in std::mem::take(&mut self.quiet) {
-            self.put_before(name, notes);
+    /// Lets what is quiet be pushed of these environments.
+    fn take_quiet(&mut self, names: impl IntoIterator<Item = String>) {
+        for name in names {
+            if let Some(notes) = self.quiet.remove(&name) {
+                self.put_before(name, notes);
+            }
+        }
+        if self.quiet.is_empty() {
+            self.quiet_since = None;
         }
     }
 
@@ -248,20 +253,17 @@ impl Writer {
                 |(name, account, environment, gates)| observe::look(&head, name, account, environment, &gates, &others);
             turned.into_iter().map(look).collect::<Vec<_>>()
         });
-        let mut upstream = BTreeSet::new();
+        // Environments whose quiet lines wait no longer: what proved a revision must be there with the promotion of it.
+        let mut told = BTreeSet::new();
         for seen in seen.await.unwrap_or_default() {
             match seen {
                 Ok(observe::Turned { name, mut account, environment, lines, keys, quiet }) => {
                     self.count(&environment, &lines, &keys);
-                    if quiet {
-                        if !lines.is_empty() {
-                            self.quiet_since.get_or_insert_with(Instant::now);
-                        }
-                    } else if let Some(notes) = self.quiet.remove(&name) {
-                        self.put_before(name.clone(), notes);
-                    }
-                    if !quiet && let Some(promotion) = &environment.spec.promotion {
-                        upstream.extend(promotion.from.iter().cloned());
+                    if !quiet {
+                        told.insert(name.clone());
+                        told.extend(environment.spec.promotion.iter().flat_map(|promotion| promotion.from.clone()));
+                    } else if !lines.is_empty() {
+                        self.quiet_since.get_or_insert_with(Instant::now);
                     }
                     for (revision, entry) in &lines {
                         let book = if quiet { &mut self.quiet } else { &mut self.pending };
@@ -276,12 +278,7 @@ impl Writer {
                 }
             }
         }
-        // What proved a revision must be there with the promotion of it.
-        for name in upstream {
-            if let Some(notes) = self.quiet.remove(&name) {
-                self.put_before(name, notes);
-            }
-        }
+        self.take_quiet(told);
     }
 
     /// What gates said last to requests for an environment whose pin moves with pull requests: whoever merges one writes no trailers.
