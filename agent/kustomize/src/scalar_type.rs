@@ -32,8 +32,22 @@ impl Type {
         }
     }
 
-    fn fits(self, kind: &Kind) -> bool {
-        self == Self::of(kind) || self == Self::Float && Self::of(kind) == Self::Integer
+    /// The type of a plain text that is a value of this kind.
+    fn of_text(text: &str, kind: &Kind) -> Self {
+        match Self::of(kind) {
+            Self::Integer if plumb_yaml::is_float(text) => Self::Float,
+            other => other,
+        }
+    }
+
+    /// What a text of this type, which would be `plain` without its quotes, is within them. kustomize writes the tag of such a scalar when the file has
+    /// one there or when the text alone would be of another type; else it leaves the tag out, and the quotes make a string of any text.
+    pub(crate) fn within_quotes(self, text: &str, plain: Kind, tagged: bool) -> Kind {
+        match self {
+            Self::Open | Self::String => Kind::String,
+            _ if tagged || Self::of_text(text, &plain) != self => plain,
+            _ => Kind::String,
+        }
     }
 
     fn describe(self) -> &'static str {
@@ -53,21 +67,26 @@ impl Scalar {
     /// Changes the text and leaves the type and the quotes.
     pub(crate) fn change_text(&mut self, text: &str) {
         text.clone_into(&mut self.text);
-        self.kind =
-            match self.typed {
-                Type::String => Kind::String,
-                Type::Open if self.quoted => Kind::String,
-                Type::Open => match Tree::added(text) {
-                    Tree::Scalar(Scalar { kind, .. }) => kind,
-                    _ => Kind::Misfit,
-                },
-                typed => match Tree::plain(text) {
-                    Tree::Scalar(Scalar { kind, .. }) if typed.fits(&kind) => {
-                        if self.quoted && self.kind == Kind::String { Kind::String } else { kind }
-                    }
-                    _ => Kind::Misfit,
-                },
-            };
+        let plain = |tree: Tree| match tree {
+            Tree::Scalar(Scalar { kind, .. }) => kind,
+            _ => Kind::Misfit,
+        };
+        self.kind = match self.typed {
+            Type::String => Kind::String,
+            Type::Open if self.quoted => Kind::String,
+            Type::Open => plain(Tree::added(text)),
+            typed => {
+                let kind = plain(Tree::plain(text));
+                let found = Type::of_text(text, &kind);
+                if found != typed && (typed, found) != (Type::Float, Type::Integer) {
+                    Kind::Misfit
+                } else if self.quoted {
+                    typed.within_quotes(text, kind, self.tagged)
+                } else {
+                    kind
+                }
+            }
+        };
     }
 }
 

@@ -54,6 +54,8 @@ pub(crate) struct Scalar {
     pub(crate) kind: Kind,
     /// Whether it was written in quotes or as a block: a value that takes its place stays a string then.
     pub(crate) quoted: bool,
+    /// Whether it was written with a tag, which kustomize then writes for what takes its place too.
+    pub(crate) tagged: bool,
     /// The other scalars of the object that it is one with.
     pub(crate) shared: Option<Shared>,
     /// What kustomize takes it for, whatever its text is.
@@ -70,9 +72,9 @@ impl PartialEq for Scalar {
 }
 
 impl Scalar {
-    fn new(text: impl Into<String>, kind: Kind) -> Self {
+    pub(crate) fn new(text: impl Into<String>, kind: Kind) -> Self {
         let typed = Type::of(&kind);
-        Self { text: text.into(), kind, quoted: false, shared: None, typed, line: 0 }
+        Self { text: text.into(), kind, quoted: false, tagged: false, shared: None, typed, line: 0 }
     }
 }
 
@@ -179,13 +181,18 @@ impl Tree {
         // A number in quotes has a tag that says that it is one.
         let quoted = node.style() != Style::Plain;
         let (flow, nothing) = (node.is_flow(), node.style() == Style::Plain);
+        let (tagged, float) = (node.is_tagged(), node.is_float());
         let (data, written) = node.into_parts();
-        let scalar = |text, kind| Self::Scalar(Scalar { quoted, line, ..Scalar::new(text, kind) });
+        let scalar = |text, kind| Self::Scalar(Scalar { quoted, tagged, line, ..Scalar::new(text, kind) });
         let text = |written: Option<Box<str>>| written.map_or_else(String::new, String::from);
         Ok(match data {
             Data::Null => scalar(text(written), Kind::Null),
             Data::Bool(value) => scalar(text(written), Kind::Bool(value)),
-            Data::Number(value) => scalar(text(written), Kind::Number(value)),
+            Data::Number(value) => {
+                let new = Scalar::new(text(written), Kind::Number(value));
+                let typed = if float { Type::Float } else { new.typed };
+                Self::Scalar(Scalar { quoted, tagged, line, typed, ..new })
+            }
             Data::String(value) => match written {
                 Some(written) if is_timestamp(&written, &value) => {
                     scalar(written.into(), Kind::Timestamp(value.into()))
@@ -388,16 +395,16 @@ impl Tree {
 
     /// Puts a scalar in the place of this one, which leaves it its quotes.
     pub(crate) fn assign(&mut self, new: Self) {
-        let (was_quoted, shared) = match self {
-            Self::Scalar(scalar) => (scalar.quoted, scalar.shared.map(Shared::changed)),
-            _ => (false, None),
+        let (was_quoted, tagged, shared) = match self {
+            Self::Scalar(scalar) => (scalar.quoted, scalar.tagged, scalar.shared.map(Shared::changed)),
+            _ => (false, false, None),
         };
         *self = match new {
             Self::Scalar(Scalar { text, kind, typed, .. }) if was_quoted => {
-                let kind = if kind == Kind::Misfit { kind } else { Kind::String };
-                Self::Scalar(Scalar { text, kind, quoted: true, shared, typed, line: 0 })
+                let kind = if kind == Kind::Misfit { kind } else { typed.within_quotes(&text, kind, tagged) };
+                Self::Scalar(Scalar { text, kind, quoted: true, tagged, shared, typed, line: 0 })
             }
-            Self::Scalar(scalar) => Self::Scalar(Scalar { quoted: false, shared, ..scalar }),
+            Self::Scalar(scalar) => Self::Scalar(Scalar { quoted: false, tagged, shared, ..scalar }),
             other => other,
         };
     }

@@ -17,6 +17,7 @@ use crate::scan::{Fault, Mark, Style};
 
 const MERGE: &str = "tag:yaml.org,2002:merge";
 const STR: &str = "tag:yaml.org,2002:str";
+const FLOAT: &str = "tag:yaml.org,2002:float";
 
 /// Reads the first document of a text that starts on the given line of its file; none when there is no document.
 pub(crate) fn compose(text: &str, line: u32, schema: Schema, budget: &mut Budget) -> Result<Option<Node>, Error> {
@@ -161,6 +162,7 @@ impl<'t> Composer<'_, 't> {
         // A key with any other tag is no string for the library.
         let mut broken = is_key && is_resource && !matches!(tag, None | Some(STR | MERGE));
         let size = Size { nodes: 1, bytes: text.len(), depth: 0 };
+        let mut float = tag == Some(FLOAT);
         // None for the text itself, which most scalars are.
         let data = match tag {
             None if quoted => None,
@@ -173,10 +175,13 @@ impl<'t> Composer<'_, 't> {
                     broken = is_resource;
                     (!is_resource).then(|| Data::String(number::print_key(value)))
                 }
-                resolved => Some(resolved.into_data(&text, self.schema).unwrap_or_else(|| {
-                    broken = true;
-                    Data::Null
-                })),
+                resolved => {
+                    float = matches!(resolved, Resolved::Number(number::Parsed::Float(_)));
+                    Some(resolved.into_data(&text, self.schema).unwrap_or_else(|| {
+                        broken = true;
+                        Data::Null
+                    }))
+                }
             },
             Some(tag) => Some(resolve::tagged(&text, known(tag), quoted, self.schema).map_err(fault)?),
         };
@@ -184,7 +189,7 @@ impl<'t> Composer<'_, 't> {
             None => Node::string(text, style, place.0, place.1),
             Some(data) => Node::scalar(data, text, style, place.0, place.1),
         };
-        let node = node.with(Trait::Broken, broken).with(Trait::Tagged, tag.is_some());
+        let node = node.with(Trait::Broken, broken).with(Trait::Tagged, tag.is_some()).with(Trait::Float, float);
         Ok(Finished { node, size, alias: false, merge })
     }
 

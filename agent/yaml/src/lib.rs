@@ -24,6 +24,6 @@ pub use limits::Limits;
 pub use node::{Data, Node};
 pub use parse::parse;
 pub use print::{print, print_documents};
-pub use resolve::{Schema, plain};
+pub use resolve::{Schema, is_float, plain};
 pub use scan::Style;
 pub use serde_json::{Map, Number, Value};

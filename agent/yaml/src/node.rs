@@ -31,6 +31,8 @@ pub(crate) enum Trait {
     Flow = 2,
     /// A scalar with a tag.
     Tagged = 4,
+    /// A number that YAML takes for a float, whatever its value.
+    Float = 8,
 }
 
 /// What a node is.
@@ -107,6 +109,18 @@ impl Node {
     #[must_use]
     pub fn is_flow(&self) -> bool {
         self.is(Trait::Flow)
+    }
+
+    /// Whether it is a scalar with a tag.
+    #[must_use]
+    pub fn is_tagged(&self) -> bool {
+        self.is(Trait::Tagged)
+    }
+
+    /// Whether it is a number that YAML takes for a float: also `7.0`, `1e3` and `!!float 7`, whose values are whole.
+    #[must_use]
+    pub fn is_float(&self) -> bool {
+        self.is(Trait::Float)
     }
 
     /// The text of a scalar as the file has it, before it became a value: `1.20`, `0x10`, `~`, `2020-01-01`.
@@ -257,6 +271,16 @@ mod tests {
         let nulls: Vec<_> = items[5..8].iter().map(|node| (node.is_null(), node.text())).collect();
         assert_eq!(nulls, [(true, Some("~")), (true, Some("")), (true, Some(""))]);
         assert_eq!(items[8].style(), Style::Plain);
+    }
+
+    #[test]
+    fn a_float_is_one_whatever_its_value() {
+        let nodes = read("[7, !!int 7, '7.0', !!str 7.0, 7.0, 1e3, 1.5, !!float 7, !!float '7']\n");
+        let items = nodes[0].as_sequence().unwrap();
+        let floats: Vec<_> = items.iter().map(Node::is_float).collect();
+        assert_eq!(floats, [false, false, false, false, true, true, true, true, true]);
+        let tagged: Vec<_> = items.iter().map(Node::is_tagged).collect();
+        assert_eq!(tagged, [false, true, false, true, false, false, false, true, true]);
     }
 
     #[test]

@@ -28,6 +28,12 @@ pub fn plain(text: &str, schema: Schema) -> Option<Data> {
     untagged(text, schema).into_data(text, schema)
 }
 
+/// Whether YAML takes a plain scalar of this text for a float, also one whose value is whole.
+#[must_use]
+pub fn is_float(text: &str) -> bool {
+    matches!(untagged(text, Schema::Resource), Resolved::Number(Parsed::Float(_)))
+}
+
 /// A resolved scalar.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Resolved {

@@ -71,20 +71,25 @@ fn apply_to(resources: &mut Resources, selected: Vec<usize>, patch: &Resource, a
     let mut patch = patch.clone();
     rewrite(&mut patch, "labels");
     rewrite(&mut patch, "annotations");
+    // kustomize writes the texts of these two again, and does not look at what they were.
+    for path in [&["kind"][..], &["metadata", "name"]] {
+        if let Some(value) = path.iter().try_fold(&mut patch.tree, |tree, key| tree.as_mapping_mut()?.get_mut(key)) {
+            *value = Tree::plain(value.text());
+        }
+    }
     let mut deleted = Vec::new();
     let budget = resources.budget().clone();
     for index in selected {
         let patched = resources.change(index, |resource| {
+            // It also gives the patch the text of the version of the object, which so stays, even if it reads as null.
             if let Tree::Mapping(map) = &mut patch.tree {
                 map.insert("apiVersion".to_owned(), Tree::plain(resource.api_version()));
             }
-            let versionless = resource.api_version().is_empty();
+            let mut version = resource.tree.get("apiVersion").cloned().unwrap_or_else(|| Tree::added(""));
+            version.forget_type();
             let stays = patch_one(resource, &patch, allow, &budget)?;
-            if stays
-                && versionless
-                && let Some(map) = resource.tree.as_mapping_mut()
-            {
-                map.insert("apiVersion".to_owned(), Tree::added(""));
+            if stays && let Some(map) = resource.tree.as_mapping_mut() {
+                map.insert("apiVersion".to_owned(), version);
             }
             Ok::<_, Fault>(stays)
         });

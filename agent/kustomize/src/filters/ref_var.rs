@@ -237,14 +237,10 @@ impl Value {
             Self::Integer(value) => Tree::integer(*value),
             Self::Bool(value) => Tree::bool(*value),
             Self::Float(value) => match Number::from_f64(*value) {
-                Some(number) => Tree::Scalar(Scalar {
-                    text: value.to_string(),
-                    kind: Kind::Number(number),
-                    quoted: false,
-                    shared: None,
-                    typed: Type::Integer,
-                    line: 0,
-                }),
+                Some(number) => {
+                    let new = Scalar::new(value.to_string(), Kind::Number(number));
+                    Tree::Scalar(Scalar { typed: Type::Integer, ..new })
+                }
                 None => Tree::string(value.to_string()),
             },
             Self::Structure => Tree::string(""),

@@ -7,7 +7,6 @@ use super::field_path::{self, Leaf};
 use super::go_json;
 use crate::budget::Budget;
 use crate::error::Fault;
-use crate::scalar_type::Type;
 use crate::tree::{Kind, Map, Scalar, Tree};
 
 /// Steps to read a byte as YAML and as JSON.
@@ -58,14 +57,7 @@ pub(crate) fn set(
 /// What paths look at. Every scalar counts as a string, because in a text any scalar can be replaced by any other.
 fn to_tree(node: &Node, budget: &Budget) -> Tree {
     if let Some(text) = node.text() {
-        Tree::Scalar(Scalar {
-            text: text.to_owned(),
-            kind: Kind::String,
-            quoted: true,
-            shared: None,
-            typed: Type::String,
-            line: 0,
-        })
+        Tree::Scalar(Scalar { quoted: true, ..Scalar::new(text, Kind::String) })
     } else if let Some(entries) = node.entries() {
         let mut map = Map::new();
         // What has changed is looked for from the start.
