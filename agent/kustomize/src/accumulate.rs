@@ -283,6 +283,7 @@ impl<'a> Accumulator<'a> {
                 changed.err().map(|fault| at.problem(fault)).into_iter().collect()
             }
         };
+        resources.note_metadata();
         if let Some(by) = &step.by {
             let noted = build_metadata::note_transformer(resources, by);
             problems.extend(noted.err().map(|fault| step.action.problem(fault)));

@@ -16,6 +16,7 @@ mod id;
 mod internal_annotations;
 mod kustomization;
 mod load;
+mod metadata_order;
 mod object;
 mod options;
 mod order;

@@ -6,6 +6,7 @@ use plumb_yaml::Value;
 
 use crate::error::{Error, Fault};
 use crate::id::{CLUSTER, Gvk, Id, split_api_version};
+use crate::metadata_order::MetadataOrder;
 use crate::schema::Schemas;
 use crate::shared::Sharing;
 use crate::tree::{Map, Tree};
@@ -78,6 +79,8 @@ pub(crate) struct Resource {
     pub(crate) needs_hash: bool,
     /// What is known of the scalars that stand in several of its fields.
     pub(crate) sharing: Sharing,
+    /// Which field of the metadata is the last one.
+    pub(crate) metadata_order: MetadataOrder,
     /// The names of the vars that take their values from this object.
     pub(crate) vars: Vec<String>,
     /// What the build knows of kinds.
@@ -95,6 +98,7 @@ impl Resource {
             behavior: Behavior::default(),
             needs_hash: false,
             sharing: Sharing::default(),
+            metadata_order: MetadataOrder::default(),
             vars: Vec::new(),
             schemas: schemas.clone(),
         }

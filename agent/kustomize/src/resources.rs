@@ -56,6 +56,11 @@ impl Resources {
         self.list.iter()
     }
 
+    /// Looks at the metadata of all objects after a filter.
+    pub(crate) fn note_metadata(&mut self) {
+        self.list.iter_mut().for_each(Resource::note_metadata);
+    }
+
     pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Resource> {
         self.forget();
         self.look_at_all(STEPS_OF_A_CHANGE);
@@ -115,7 +120,8 @@ impl Resources {
     }
 
     /// Adds an object, which must not be there yet.
-    pub(crate) fn append(&mut self, resource: Resource) -> Result<(), Fault> {
+    pub(crate) fn append(&mut self, mut resource: Resource) -> Result<(), Fault> {
+        resource.note_metadata();
         if self.ids.is_none() {
             self.look_at_all(STEPS_OF_AN_IDENTITY);
         }
@@ -241,6 +247,7 @@ fn absorb(old: &mut Resource, mut new: Resource) -> Result<(), Fault> {
         merge_strings(&mut new.tree, &old.tree, "binaryData")?;
         build_metadata::keep_origin(&mut new, old);
     }
+    new.note_metadata();
     *old = new;
     Ok(())
 }

@@ -56,12 +56,13 @@ fn labels_are_in_order(resource: &Resource) -> bool {
 fn is_same(before: &Resource, after: &Resource) -> bool {
     let mut after = after.clone();
     if after.metadata_strings("labels").any(|(key, _)| key == VALIDATED_BY) {
-        // kustomize takes the label away by writing all labels anew in order, and sees a change unless filters wrote the others in the same order: its bug.
-        if !labels_are_in_order(before) {
-            return false;
-        }
         let others = after.metadata_strings("labels").filter(|(key, _)| *key != VALIDATED_BY);
         let others: Map = others.map(|(key, value)| (key.to_owned(), Tree::entry(value))).collect();
+        // kustomize takes the label away by writing all labels anew, in order and after the other metadata, and sees a change unless filters left the others
+        // like that: its bug.
+        if !(others.is_empty() || before.metadata_order.labels_are_last() && labels_are_in_order(before)) {
+            return false;
+        }
         after.set_metadata_strings("labels", others);
     }
     // What was read and what a filter wrote in its place are never the same to kustomize: its bug.
