@@ -19,6 +19,11 @@ impl MetadataOrder {
     pub(crate) fn labels_are_last(self) -> bool {
         self.labels_are_last
     }
+
+    /// Notes that all labels, or all annotations, were written anew, and so behind the other fields.
+    pub(crate) fn wrote(&mut self, field: &str) {
+        self.labels_are_last = field == "labels";
+    }
 }
 
 impl Resource {

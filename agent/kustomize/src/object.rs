@@ -280,6 +280,9 @@ impl Resource {
 
     /// Replaces labels or annotations; none removes the field.
     pub(crate) fn set_metadata_strings(&mut self, field: &str, strings: Map) {
+        if !strings.is_empty() {
+            self.metadata_order.wrote(field);
+        }
         if let Some(metadata) = self.metadata_mut() {
             if strings.is_empty() {
                 metadata.remove(field);

@@ -1,5 +1,7 @@
 //! `validators`: plugins that may look at the objects but must not change them.
 
+use std::collections::HashSet;
+
 use super::{Accumulated, Accumulator, Layer, Step};
 use crate::error::Fault;
 use crate::object::Resource;
@@ -34,6 +36,11 @@ impl Accumulator<'_> {
 fn unchanged(before: &[Resource], after: &Resources) -> Result<(), Fault> {
     if before.len() != after.len() {
         return Err(Fault::conflict("a validator must not add or remove objects"));
+    }
+    // kustomize looks for each object among all: its bug where an earlier filter gave two of them one name.
+    let mut seen = HashSet::new();
+    if let Some(twice) = after.iter().map(Resource::id).find(|id| !seen.insert(id.clone())) {
+        return Err(Fault::conflict(format!("a validator looks at objects by name, and {twice} is there twice")));
     }
     match before.iter().zip(after.iter()).find(|(before, after)| !is_same(before, after)) {
         Some((before, _)) => {
