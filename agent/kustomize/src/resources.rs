@@ -242,7 +242,7 @@ fn absorb(old: &mut Resource, mut new: Resource) -> Result<(), Fault> {
     let merge = new.behavior == Behavior::Merge;
     take_metadata(&mut new, old)?;
     if merge {
-        let from = if new.kind() == "Secret" { &with_encoded_strings(&old.tree) } else { &old.tree };
+        let from = if new.kind() == "Secret" { &with_encoded_strings(&old.tree)? } else { &old.tree };
         merge_strings(&mut new.tree, from, "data")?;
         merge_strings(&mut new.tree, &old.tree, "binaryData")?;
         build_metadata::keep_origin(&mut new, old);
@@ -276,19 +276,27 @@ fn take_metadata(new: &mut Resource, old: &Resource) -> Result<(), Fault> {
 }
 
 /// The `stringData` of a secret, encoded into its `data` as the API server does it.
-fn with_encoded_strings(secret: &Tree) -> Tree {
+fn with_encoded_strings(secret: &Tree) -> Result<Tree, Fault> {
     let mut secret = secret.clone();
-    let Some(map) = secret.as_mapping_mut() else { return secret };
-    if let Some(Tree::Mapping(strings)) = map.remove("stringData") {
-        let data = map.get_or_insert_with("data", Tree::empty_mapping);
+    let Some(map) = secret.as_mapping_mut() else { return Ok(secret) };
+    let strings = match map.remove("stringData").filter(|strings| !strings.is_null()) {
+        None => return Ok(secret),
+        Some(Tree::Mapping(strings)) => strings,
+        Some(other) => {
+            return Err(Fault::conflict(format!("stringData must be a map of strings, and it is {}", other.describe())));
+        }
+    };
+    let data = map.get_or_insert_with("data", Tree::empty_mapping);
+    for (key, value) in strings {
+        let Tree::Scalar(_) = value else {
+            return Err(Fault::conflict(format!("stringData.{key} must be a string, and it is {}", value.describe())));
+        };
         if let Some(data) = data.as_mapping_mut() {
-            for (key, value) in strings {
-                let text = if value.is_null() { "" } else { value.text() };
-                data.insert(key, Tree::string(encode_base64(text.as_bytes())));
-            }
+            let text = if value.is_null() { "" } else { value.text() };
+            data.insert(key, Tree::string(encode_base64(text.as_bytes())));
         }
     }
-    secret
+    Ok(secret)
 }
 
 fn merge_strings(new: &mut Tree, old: &Tree, field: &str) -> Result<(), Fault> {

@@ -32,6 +32,7 @@ fn hash(resource: &Resource) -> String {
         // What is missing is hashed as an empty string.
         None => Value::String(String::new()),
         Some(Tree::Scalar(scalar)) => Value::String(scalar.text.clone()),
+        Some(Tree::Sequence(_)) => Value::Null,
         Some(tree) => tree.clone().into_value(),
     };
     let mut content = Map::new();
@@ -44,7 +45,7 @@ fn hash(resource: &Resource) -> String {
         content.insert("type".to_owned(), value_of("type"));
     }
     let optional = if secret { "stringData" } else { "binaryData" };
-    if let value @ Value::Object(_) = value_of(optional) {
+    if let value @ (Value::Object(_) | Value::Null) = value_of(optional) {
         content.insert(optional.to_owned(), value);
     }
     encode(&hex::encode(Sha256::digest(go_json::print(&Value::Object(content), false).as_bytes())))

@@ -168,9 +168,10 @@ fn set(tree: &mut Tree, values: &HashMap<&str, Value>, budget: &Budget, shared: 
     Ok(())
 }
 
-/// Whether a value is a string, or was written by a filter without a type, which kustomize takes for one.
+/// Whether a value is a string, or was written by a filter without a type, which kustomize takes for one. The plain text of a merge key is none to it.
 fn is_string(tree: &Tree) -> bool {
-    tree.is_string() || matches!(tree, Tree::Scalar(Scalar { typed: Type::Open, .. }))
+    let merge = matches!(tree, Tree::Scalar(Scalar { typed: Type::String, quoted: false, tagged: false, text, .. }) if text == "<<");
+    tree.is_string() && !merge || matches!(tree, Tree::Scalar(Scalar { typed: Type::Open, .. }))
 }
 
 /// Replaces each `$(NAME)`. One that is the whole text gives the value with its type; `$$` stands for a dollar sign.
