@@ -4,7 +4,7 @@ use super::merge::{Merged, merge};
 use super::target::Matcher;
 use crate::budget::Budget;
 use crate::error::Fault;
-use crate::object::Resource;
+use crate::object::{Resource, set_entry_text};
 use crate::resources::Resources;
 use crate::tree::{Map, Tree};
 
@@ -171,12 +171,8 @@ fn drops_annotations(patch: &Tree) -> bool {
 
 fn restore(map: &mut Map, key: &str, old: Option<&Tree>) {
     match old.filter(|old| !old.text().is_empty()) {
-        Some(old) => {
-            // kustomize writes the text again.
-            let mut restored = old.clone();
-            restored.forget_type();
-            map.insert(key.to_owned(), restored);
-        }
+        // kustomize writes the text again, in the quotes that the merge left there.
+        Some(old) => set_entry_text(map, key, old.text()),
         None => {
             map.remove(key);
         }
