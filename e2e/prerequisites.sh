@@ -11,6 +11,8 @@ perl        perl            OpenSSL is built with it
 ssh-keygen  openssh-client  deploy keys
 sshd        openssh-server  the tests clone over SSH from one on loopback
 curl        curl            the demo asks the agent with it
+gpg         gpg             the tests sign commits with it
+gpg-agent   gpg-agent       gpg asks it for its keys
 npm         npm             the tests fetch the published description of an API with it
 "
 PATH=$PATH:/usr/sbin:/sbin

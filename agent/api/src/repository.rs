@@ -87,7 +87,8 @@ pub struct RepositorySpec {
 #[serde(rename_all = "camelCase")]
 pub struct Verify {
     /// A Secret with `allowed_signers`: ssh keys and the names of their owners, in the form of `gpg.ssh.allowedSignersFile`, see
-    /// ssh-keygen(1).
+    /// ssh-keygen(1); and entries whose names end with `.asc`: OpenPGP keys as `gpg --armor --export` writes them, whose owners have the addresses of
+    /// the user ids.
     pub secret_ref: NameReference,
 }
 

@@ -102,6 +102,11 @@ impl SecretData {
         Self(secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect())
     }
 
+    /// The names of all entries.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The bytes under a key.
     #[must_use]
     pub fn bytes(&self, key: &str) -> Option<&[u8]> {

@@ -16,6 +16,7 @@ mod history;
 mod id;
 mod known_hosts;
 mod notes;
+mod pgp;
 mod push;
 mod reference;
 mod remote;

@@ -1,13 +1,18 @@
-//! Checking the ssh signatures of commits, as `git verify-commit` does with `gpg.ssh.allowedSignersFile`.
+//! Checking the signatures of commits, as `git verify-commit` does: with ssh keys and `gpg.ssh.allowedSignersFile`, or with OpenPGP.
 
 use std::collections::BTreeSet;
 
 use git2::ErrorCode;
 use ssh_key::{PublicKey, SshSig};
 
+use crate::pgp::{self, Certificate};
 use crate::repository::Repository;
 use crate::signing::NAMESPACE;
 use crate::{CommitId, Error};
+
+/// How an armored key begins and ends.
+const ARMOR_BEGINS: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
+const ARMOR_ENDS: &str = "-----END PGP PUBLIC KEY BLOCK-----";
 
 /// By whom a commit is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,18 +27,38 @@ pub enum Signed {
 
 /// Keys, and the names of their owners.
 #[derive(Debug, Clone)]
-pub struct AllowedSigners(Vec<(BTreeSet<String>, PublicKey)>);
+pub struct AllowedSigners {
+    keys: Vec<(BTreeSet<String>, PublicKey)>,
+    certificates: Vec<Certificate>,
+}
 
 impl AllowedSigners {
     /// Reads the form of ssh-keygen(1): names with commas between, options, and a public key on each line. Of the options, only `namespaces`
-    /// is understood.
+    /// is understood. Between such lines there may be armored OpenPGP keys, as `gpg --armor --export` writes them: their owners have the addresses of
+    /// the user ids.
     ///
     /// # Errors
     /// [`Error::Key`] with the line. A line that is not understood makes all of it useless, for it might take trust away.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let mut signers = Vec::new();
+        let mut certificates = Vec::new();
+        let mut armor: Option<String> = None;
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
+            if line == ARMOR_BEGINS {
+                armor = Some(String::new());
+            }
+            if let Some(block) = &mut armor {
+                block.extend([line, "\n"]);
+                if line == ARMOR_ENDS {
+                    let read = Certificate::read(block);
+                    let wrong =
+                        |why| Error::Key { message: format!("the key that ends in line {}: {why}", number + 1) };
+                    certificates.extend(read.map_err(wrong)?);
+                    armor = None;
+                }
+                continue;
+            }
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
@@ -65,10 +90,13 @@ impl AllowedSigners {
                 signers.push((names.split(',').map(str::to_owned).collect(), key));
             }
         }
-        if signers.is_empty() {
+        if armor.is_some() {
+            return Err(Error::Key { message: format!("allowed_signers: the line {ARMOR_ENDS} is missing") });
+        }
+        if signers.is_empty() && certificates.is_empty() {
             return Err(Error::Key { message: "allowed_signers names no key for git".into() });
         }
-        Ok(Self(signers))
+        Ok(Self { keys: signers, certificates })
     }
 }
 
@@ -96,13 +124,16 @@ impl Repository {
 
 fn check(signature: &[u8], content: &[u8], allowed: &AllowedSigners) -> Signed {
     let untrusted = |why: &str| Signed::Untrusted(why.to_owned());
+    if signature.starts_with(pgp::BEGIN) {
+        return check_pgp(signature, content, &allowed.certificates);
+    }
     let Ok(signature) = SshSig::from_pem(signature) else {
-        return untrusted("it is no ssh signature; sign with gpg.format=ssh");
+        return untrusted("it is neither one of ssh nor of OpenPGP");
     };
     if signature.namespace() != NAMESPACE {
         return untrusted("it was made for something else than git");
     }
-    let owners: Vec<_> = allowed.0.iter().filter(|(_, key)| key.key_data() == signature.public_key()).collect();
+    let owners: Vec<_> = allowed.keys.iter().filter(|(_, key)| key.key_data() == signature.public_key()).collect();
     let Some((_, key)) = owners.first() else {
         return untrusted("its key is none of the allowed signers");
     };
@@ -110,6 +141,25 @@ fn check(signature: &[u8], content: &[u8], allowed: &AllowedSigners) -> Signed {
         return untrusted("the commit is another one than was signed");
     }
     let names: BTreeSet<String> = owners.iter().flat_map(|(names, _)| names.iter().cloned()).collect();
+    Signed::By(names.into_iter().collect())
+}
+
+fn check_pgp(signature: &[u8], content: &[u8], certificates: &[Certificate]) -> Signed {
+    let Some(signature) = pgp::signature(signature) else {
+        return Signed::Untrusted("it can't be read".into());
+    };
+    let answers = certificates.iter().filter_map(|it| Some((it, it.signed(&signature, content)?)));
+    let (mut names, mut why) = (BTreeSet::new(), None);
+    for (certificate, answer) in answers {
+        match answer {
+            Ok(()) => names.extend(certificate.names().cloned()),
+            Err(wrong) => why = Some(wrong),
+        }
+    }
+    if names.is_empty() {
+        let why = why.unwrap_or("its key is none of the allowed signers, or the commit is another one than was signed");
+        return Signed::Untrusted(why.to_owned());
+    }
     Signed::By(names.into_iter().collect())
 }
 
@@ -190,5 +240,108 @@ mod tests {
             assert!(error.contains(words), "{text}: {error}");
         }
         assert!(AllowedSigners::parse(&format!("a {key}")).is_ok());
+    }
+
+    /// GnuPG with a home of its own.
+    struct Gpg(tempfile::TempDir);
+
+    impl Gpg {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn run(&self, arguments: &[&str]) -> String {
+            let output = std::process::Command::new("gpg")
+                .env("GNUPGHOME", self.0.path())
+                .args(["--batch", "--yes", "--quiet", "--pinentry-mode=loopback", "--passphrase", ""])
+                .args(arguments)
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "gpg {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        }
+
+        fn export(&self, name: &str) -> String {
+            self.run(&["--armor", "--export", name])
+        }
+    }
+
+    impl Drop for Gpg {
+        fn drop(&mut self) {
+            // The agent that gpg starts goes away with its home, but not at once.
+            let stop = ["--homedir", &self.0.path().display().to_string(), "--kill", "all"].map(str::to_owned);
+            drop(std::process::Command::new("gpgconf").args(stop).status());
+        }
+    }
+
+    #[test]
+    fn signatures_of_gnupg() {
+        let (remote, gpg) = (Remote::new(), Gpg::new());
+        for (name, kind) in [("ada", "ed25519"), ("grace", "rsa2048"), ("eve", "nistp256"), ("old", "ed25519")] {
+            let id = format!("{name} <{name}@example.com>");
+            gpg.run(&["--quick-generate-key", &id, kind, "sign", if name == "old" { "seconds=1" } else { "never" }]);
+        }
+        // Grace signs with a subkey.
+        let fingerprint = gpg.run(&["--with-colons", "--list-keys", "grace"]);
+        let fingerprint =
+            fingerprint.lines().find_map(|line| line.strip_prefix("fpr:")).unwrap().trim_matches(':').to_owned();
+        gpg.run(&["--quick-add-key", &fingerprint, "ed25519", "sign", "never"]);
+        let program = remote.work().join("../gpg.sh");
+        let home = gpg.0.path().display().to_string();
+        std::fs::write(
+            &program,
+            format!("#!/bin/sh\nexec env GNUPGHOME={home} gpg --batch --pinentry-mode=loopback \"$@\"\n"),
+        )
+        .unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        remote.git(&["config", "gpg.program", program.to_str().unwrap()]);
+        remote.git(&["config", "gpg.format", "openpgp"]);
+        let signed_by = |name: &str, content: &str| {
+            remote.git(&["config", "user.signingkey", &format!("{name}@example.com")]);
+            remote.git(&["config", "commit.gpgsign", "true"]);
+            let id = remote.push(&[("a", content)], name);
+            remote.git(&["config", "commit.gpgsign", "false"]);
+            id
+        };
+        let (ada, grace, eve) = (signed_by("ada", "1"), signed_by("grace", "2"), signed_by("eve", "3"));
+        let repository = remote.open();
+        repository.fetch("main").unwrap();
+        let trusted = |text: &str, id: &CommitId| repository.signed(id, &AllowedSigners::parse(text).unwrap()).unwrap();
+        let keys = format!("# who may\n{}{}", gpg.export("ada"), gpg.export("grace"));
+        assert_eq!(trusted(&keys, &ada), Signed::By(vec!["ada@example.com".into()]));
+        assert_eq!(trusted(&keys, &grace), Signed::By(vec!["grace@example.com".into()]));
+        let none =
+            |signed: Signed| matches!(signed, Signed::Untrusted(why) if why.contains("none of the allowed signers"));
+        assert!(none(trusted(&keys, &eve)), "nobody trusts eve");
+
+        // A signature that is put on another commit.
+        let raw = remote.git_in(&remote.path(), &["cat-file", "commit", ada.as_str()]);
+        std::fs::write(remote.work().join("forged"), raw.replace("\nada", "\neve") + "\n").unwrap();
+        let forged = remote.git(&["hash-object", "-t", "commit", "-w", "forged"]);
+        remote.git(&["push", "-q", "origin", &format!("{forged}:refs/heads/forged")]);
+        repository.fetch("forged").unwrap();
+        assert!(none(trusted(&keys, &CommitId::parse(&forged).unwrap())), "the commit is another one");
+
+        // Keys that are revoked prove nothing any more, nor does one that was for something else.
+        gpg.run(&["--import", &revocation(&gpg, &home)]);
+        let why = |signed: Signed| if let Signed::Untrusted(why) = signed { why } else { format!("{signed:?}") };
+        assert_eq!(why(trusted(&gpg.export("ada"), &ada)), "its key is revoked");
+        for (text, words) in [
+            (format!("{ARMOR_BEGINS}\n\nAAAA\n{ARMOR_ENDS}\n"), "gpg --armor --export"),
+            (format!("{ARMOR_BEGINS}\n\nAAAA\n"), "is missing"),
+        ] {
+            let error = AllowedSigners::parse(&text).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    /// The revocation of ada's key that gpg made with it, ready to be imported.
+    fn revocation(gpg: &Gpg, home: &str) -> String {
+        let listed = gpg.run(&["--with-colons", "--list-keys", "ada"]);
+        let fingerprint = listed.lines().find_map(|line| line.strip_prefix("fpr:")).unwrap().trim_matches(':');
+        let path = format!("{home}/openpgp-revocs.d/{fingerprint}.rev");
+        let text = std::fs::read_to_string(&path).unwrap().replace(":-----BEGIN", "-----BEGIN");
+        std::fs::write(&path, text).unwrap();
+        path
     }
 }

@@ -3,7 +3,7 @@
 //! Fields are sorted here, while kustomize appends those that filters add and compares what a validator left behind with their order.
 
 use crate::object::{Behavior, Resource};
-use crate::tree::Tree;
+use crate::tree::{Map, Tree};
 
 /// What of the metadata was there when somebody looked last.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,7 +37,7 @@ impl Resource {
         let internal = self.behavior != Behavior::None
             || self.needs_hash
             || !(self.previous.is_empty() && self.prefixes.is_empty() && self.suffixes.is_empty());
-        let fields = metadata.map_or(0, |metadata| metadata.len());
+        let fields = metadata.map_or(0, Map::len);
         let others = fields - usize::from(labels) + usize::from(internal && !annotations);
         let labels_are_last = match (before.labels, labels) {
             (_, false) => false,

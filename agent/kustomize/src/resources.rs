@@ -283,7 +283,10 @@ fn with_encoded_strings(secret: &Tree) -> Result<Tree, Fault> {
         None => return Ok(secret),
         Some(Tree::Mapping(strings)) => strings,
         Some(other) => {
-            return Err(Fault::conflict(format!("stringData must be a map of strings, and it is {}", other.describe())));
+            return Err(Fault::conflict(format!(
+                "stringData must be a map of strings, and it is {}",
+                other.describe()
+            )));
         }
     };
     let data = map.get_or_insert_with("data", Tree::empty_mapping);

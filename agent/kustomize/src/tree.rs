@@ -191,7 +191,7 @@ impl Tree {
             Data::Number(value) => {
                 let new = Scalar::new(text(written), Kind::Number(value));
                 let typed = if float { Type::Float } else { new.typed };
-                Self::Scalar(Scalar { quoted, tagged, line, typed, ..new })
+                Self::Scalar(Scalar { quoted, tagged, typed, line, ..new })
             }
             Data::String(value) => match written {
                 Some(written) if is_timestamp(&written, &value) => {

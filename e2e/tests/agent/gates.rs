@@ -88,9 +88,18 @@ async fn only_those_may_ask_whose_signature_is_trusted() -> Result<()> {
         ensure!(made.success(), "ssh-keygen failed");
         allowed += &format!("{name} {}", std::fs::read_to_string(path.with_extension("pub"))?);
     }
-    stage.secret("signers", &[("allowed_signers", &allowed)]).await?;
+    let gpg = |arguments: &[&str]| -> Result<String> {
+        let mut command = std::process::Command::new("gpg");
+        command.env("GNUPGHOME", keys.path()).args(["--batch", "--quiet", "--passphrase", ""]).args(arguments);
+        let output = command.output()?;
+        ensure!(output.status.success(), "gpg {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    gpg(&["--quick-generate-key", "Grace <grace@example.com>", "ed25519", "sign", "never"])?;
+    let grace = gpg(&["--armor", "--export", "grace"])?;
+    stage.secret("signers", &[("allowed_signers", &allowed), ("grace.asc", &grace)]).await?;
     stage.repository("platform", json!({"verify": {"secretRef": {"name": "signers"}}})).await?;
-    environments(&stage, json!({"approvers": ["ada"]})).await?;
+    environments(&stage, json!({"approvers": ["ada", "grace@example.com"]})).await?;
     let sign = |name: &str| -> Result<()> {
         let key = keys.path().join(name).display().to_string();
         for (option, value) in [("gpg.format", "ssh"), ("commit.gpgsign", "true"), ("user.signingkey", &key)] {
@@ -106,6 +115,17 @@ async fn only_those_may_ask_whose_signature_is_trusted() -> Result<()> {
     gate_says(&stage, &request, "signature", "pass", "signed by eve").await?;
     sign("ada")?;
     let request = stage.push("ada\n\nPromote-To: staging\n", &[]).await?;
+    stage.ready_at("staging", &request).await?;
+    let program = keys.path().join("gpg.sh");
+    std::fs::write(&program, format!("#!/bin/sh\nexec gpg --homedir '{}' \"$@\"\n", keys.path().display()))?;
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    stage.worktree.git(&["config", "gpg.format", "openpgp"])?;
+    stage.worktree.git(&["config", "gpg.program", &program.display().to_string()])?;
+    stage.worktree.git(&["config", "user.signingkey", "grace@example.com"])?;
+    let request = stage.push("grace\n\nPromote-To: staging\n", &[]).await;
+    // What gpg starts in the background is stopped, whatever came of it.
+    std::process::Command::new("gpgconf").arg("--homedir").arg(keys.path()).args(["--kill", "all"]).status()?;
+    let request = request?;
     stage.ready_at("staging", &request).await?;
     stage.end().await
 }

@@ -1,5 +1,7 @@
 //! From Secrets to the credentials of a git server, and to the key that commits are signed with.
 
+use std::path::Path;
+
 use plumb_api::Repository;
 use plumb_cluster::{Cluster, SecretData};
 use plumb_git::{AllowedSigners, Credentials, SigningKey};
@@ -20,7 +22,7 @@ pub(crate) enum Error {
     )]
     NoSigningKey(Key),
     #[error(
-        "Secret {0} has no 'allowed_signers', the ssh keys whose signatures are trusted; add it, or remove verify from the Repository"
+        "Secret {0} has neither 'allowed_signers', the ssh keys whose signatures are trusted, nor an entry of OpenPGP keys whose name ends with '.asc'; add one, or remove verify from the Repository"
     )]
     NoSigners(Key),
     #[error("Secret {0}: {1}")]
@@ -63,9 +65,13 @@ pub(crate) async fn allowed_signers(
     };
     let key = Key { namespace: Key::of(repository).namespace, name: verify.secret_ref.name.clone() };
     let secret = cluster.secret(&key.namespace, &key.name).await?;
-    let Some(text) = secret.text("allowed_signers") else {
+    let is_armored = |name: &&str| Path::new(name).extension().is_some_and(|extension| extension == "asc");
+    let armored = secret.keys().filter(is_armored).filter_map(|name| secret.text(name));
+    let text: Vec<String> = secret.text("allowed_signers").into_iter().chain(armored).collect();
+    if text.is_empty() {
         return Err(Error::NoSigners(key));
-    };
+    }
+    let text = text.join("\n");
     match AllowedSigners::parse(&text) {
         Ok(signers) => Ok(Some(signers)),
         Err(error) => Err(Error::SigningKey(key, error)),
