@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Method, Response, StatusCode, header};
-use futures::{StreamExt as _, stream};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _, stream};
 use kube::Client;
 use kube::config::AuthInfo;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::cluster::Connection;
@@ -44,6 +46,9 @@ struct Shared {
     asked: AtomicUsize,
     refused: AtomicUsize,
     writes: AtomicUsize,
+    /// The objects that the lists at the beginning of watches lack, once history is forgotten.
+    forgotten: Mutex<Option<Vec<String>>>,
+    left_out: AtomicUsize,
 }
 
 impl FaultyProxy {
@@ -58,6 +63,8 @@ impl FaultyProxy {
             asked: AtomicUsize::default(),
             refused: AtomicUsize::default(),
             writes: AtomicUsize::default(),
+            forgotten: Mutex::default(),
+            left_out: AtomicUsize::default(),
         });
         let server = HttpsServer::start(Router::new().fallback(pass).with_state(shared.clone())).await?;
         Ok(Self { server, shared })
@@ -81,6 +88,21 @@ impl FaultyProxy {
     /// Breaks off all answers that are under way, which are mostly watches.
     pub fn cut(&self) {
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Breaks off all watches and lets none go on where it was, as an API server does that has started anew. The lists with which they begin again lack the
+    /// objects of these names, as when its cache is behind. `None` ends that.
+    pub fn forget(&self, lacking: Option<&[&str]>) {
+        let names = lacking.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        *self.shared.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        if lacking.is_some() {
+            self.cut();
+        }
+    }
+
+    /// How often an object was left out of a list so far.
+    pub fn left_out(&self) -> usize {
+        self.shared.left_out.load(Ordering::SeqCst)
     }
 
     /// How many requests were refused so far.
@@ -116,6 +138,16 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response<B
     if request.method() != Method::GET && !request.uri().path().contains("/leases") {
         shared.writes.fetch_add(1, Ordering::SeqCst);
     }
+    let forgotten = shared.forgotten.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let query = request.uri().query().unwrap_or_default();
+    let is_watch = query.contains("watch=true");
+    let begins = query.contains("sendInitialEvents=true");
+    if forgotten.is_some() && is_watch && !begins {
+        let status =
+            json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410});
+        return Response::new(Body::from(format!("{}\n", json!({"type": "ERROR", "object": status}))));
+    }
+    let lacking = forgotten.filter(|_| is_watch && begins).unwrap_or_default();
     // A cut that comes while the API server is asked is one for this answer too.
     let cuts = shared.cuts.subscribe();
     let (mut head, body) = request.into_parts();
@@ -137,7 +169,10 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response<B
                     part = body.next() => Some((part?.map_err(std::io::Error::other), Some((body, cuts)))),
                 }
             });
-            Response::from_parts(head, Body::from_stream(parts))
+            if lacking.is_empty() {
+                return Response::from_parts(head, Body::from_stream(parts));
+            }
+            Response::from_parts(head, Body::from_stream(without(parts.boxed(), lacking, shared)))
         }
         Err(error) => {
             let mut answer = Response::new(Body::from(format!("{error:#}\n")));
@@ -145,4 +180,34 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response<B
             answer
         }
     }
+}
+
+type Parts = BoxStream<'static, std::io::Result<Bytes>>;
+
+/// The lines of a watch without those that add one of these objects before the list at its beginning has ended.
+fn without(parts: Parts, lacking: Vec<String>, shared: Arc<Shared>) -> impl Stream<Item = std::io::Result<Bytes>> {
+    let state = (parts, Vec::new(), true);
+    stream::unfold(state, move |(mut parts, mut rest, mut listing)| {
+        let (lacking, shared) = (lacking.clone(), shared.clone());
+        async move {
+            let part = match parts.next().await? {
+                Ok(part) => part,
+                Err(error) => return Some((Err(error), (parts, rest, listing))),
+            };
+            rest.extend_from_slice(&part);
+            let end = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let mut kept = Vec::new();
+            for line in rest.drain(..end).collect::<Vec<_>>().split_inclusive(|byte| *byte == b'\n') {
+                let event: Value = serde_json::from_slice(line).unwrap_or_default();
+                let name = event.pointer("/object/metadata/name").and_then(Value::as_str).unwrap_or_default();
+                if listing && event["type"] == "ADDED" && lacking.iter().any(|lacking| lacking == name) {
+                    shared.left_out.fetch_add(1, Ordering::SeqCst);
+                    continue;
+                }
+                listing &= event["type"] != "BOOKMARK";
+                kept.extend_from_slice(line);
+            }
+            Some((Ok(Bytes::from(kept)), (parts, rest, listing)))
+        }
+    })
 }

@@ -44,7 +44,7 @@ pub use repairs::Repairs;
 pub use rules::Rules;
 pub use substitution::{SUBSTITUTE_ANNOTATION, SubstitutionError, Variables};
 pub use suspicion::Suspicion;
-pub use watched::{Seen, WatchEvent, Watched, Watching};
+pub use watched::{Missing, Seen, WatchEvent, Watched, Watching};
 pub use waves::{Stage, Wave, kept_when_removed, stage};
 
 pub mod fields;

@@ -18,7 +18,7 @@ use crate::{
 /// What a watch says to an environment.
 #[derive(Clone, Debug)]
 pub enum WatchEvent {
-    /// All objects of the kind follow, as they were at this time or later: what is not named before [`WatchEvent::Synced`] is gone.
+    /// All objects of the kind follow, as they were at this time or some moments before: what is not named before [`WatchEvent::Synced`] is missing.
     Restarted(GroupKind, Instant),
     /// An object is there, or changed.
     Seen(Box<Seen>),
@@ -57,6 +57,32 @@ pub struct Seen {
     pub object: Option<Value>,
 }
 
+/// An object that a list did not name. Lists may come from a cache of the API server that is behind (`resourceVersion=0`), so that alone does not say that it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The object.
+    pub id: ObjectId,
+    uid: String,
+    resource_version: u64,
+}
+
+impl Missing {
+    /// That it is gone, which counts unless more is known of it by then.
+    #[must_use]
+    pub fn gone(self) -> WatchEvent {
+        WatchEvent::Gone(Box::new(Observation {
+            id: self.id,
+            uid: self.uid,
+            resource_version: self.resource_version,
+            terminating: false,
+            applied: None,
+            prune: None,
+            yielded: Vec::new(),
+            entries: Vec::new(),
+        }))
+    }
+}
+
 /// How far the watch of a kind is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Watching {
@@ -81,6 +107,7 @@ pub struct Watched {
     foreign: BTreeSet<ObjectId>,
     elsewhere: BTreeMap<ObjectId, Owner>,
     suspicions: Vec<Suspicion>,
+    missing: Vec<Missing>,
     /// Kinds of which it was seen what had gone before they were watched.
     surveyed: BTreeSet<GroupKind>,
     rules: FieldRules,
@@ -159,7 +186,10 @@ impl Watched {
                 self.lost(observation.id, live, drift.is_some());
                 drift.into_iter().collect()
             }
-            WatchEvent::Synced(kind) => self.synced(&kind, &desired),
+            WatchEvent::Synced(kind) => {
+                self.synced(&kind);
+                Vec::new()
+            }
         }
     }
 
@@ -196,35 +226,25 @@ impl Watched {
         drift
     }
 
-    fn synced<'a>(&mut self, kind: &GroupKind, desired: &impl Fn(&ObjectId) -> Option<&'a Desired>) -> Vec<Drift> {
+    fn synced(&mut self, kind: &GroupKind) {
         let Some(Watching::Listing(since, named)) = self.kinds.insert(kind.clone(), Watching::Synced) else {
-            return Vec::new();
+            return;
         };
         // What a request of ours made after the list was taken is not in it, and not gone either.
-        let missing = |id: &ObjectId, live: &Live| {
+        let missing = |(id, live): &(&ObjectId, &Live)| {
             id.group == kind.group
                 && id.kind == kind.kind
                 && !live.deleted
-                && !named.contains(id)
+                && !named.contains(*id)
                 && live.answered.is_none_or(|answered| answered < since)
         };
-        let gone: Vec<_> = self
-            .live
-            .iter()
-            .filter(|(id, live)| missing(id, live))
-            .map(|(id, live)| (id.clone(), live.clone()))
-            .collect();
+        self.missing.extend(self.live.iter().filter(missing).map(|(id, live)| Missing {
+            id: id.clone(),
+            uid: live.uid.clone(),
+            resource_version: live.resource_version,
+        }));
         // What we deleted is known to be gone now, unless the list was begun before.
         self.live.retain(|id, live| id.group_kind() != *kind || !live.deleted || live.drifted || named.contains(id));
-        let mut drifts = Vec::new();
-        for (id, live) in gone {
-            let wanted = desired(&id).is_some_and(|desired| !desired.rules.ignore);
-            let drift = wanted.then(|| Drift::deleted(&id, &self.rules));
-            let live = live::deleted(&live, drift.as_ref());
-            drifts.extend(drift);
-            self.lost(id, live, wanted);
-        }
-        drifts
     }
 
     /// A deleted object is remembered only while it is wanted.
@@ -294,6 +314,11 @@ impl Watched {
     /// Objects that somebody may have applied in our name since this was asked last.
     pub fn take_suspicions(&mut self) -> Vec<Suspicion> {
         std::mem::take(&mut self.suspicions)
+    }
+
+    /// Objects that lists did not name since this was asked last; whether they are gone is to be looked at one by one.
+    pub fn take_missing(&mut self) -> Vec<Missing> {
+        std::mem::take(&mut self.missing)
     }
 
     /// Takes in that a suspicion was true; `false` when the object has changed since.
@@ -439,6 +464,12 @@ mod tests {
         drifts
     }
 
+    /// Says that all that a list did not name is gone indeed.
+    fn looked(watched: &mut Watched, manifests: &Manifests) -> Vec<Drift> {
+        let missing = watched.take_missing();
+        missing.into_iter().flat_map(|missing| watched.absorb(missing.gone(), Some(manifests), NOW)).collect()
+    }
+
     #[test]
     fn what_a_list_names_agrees_and_is_healthy() {
         let manifests = manifests();
@@ -455,8 +486,35 @@ mod tests {
         let manifests = manifests();
         let mut watched = Watched::default();
         listed(&mut watched, &manifests, true, 1);
-        let drifts = listed(&mut watched, &manifests, false, 2);
+        assert_eq!(listed(&mut watched, &manifests, false, 2), []);
+        let drifts = looked(&mut watched, &manifests);
         assert_eq!(drifts.iter().map(|drift| drift.names().join(",")).collect::<Vec<_>>(), ["<deleted>"]);
+        assert_eq!(looked(&mut watched, &manifests), []);
+    }
+
+    #[test]
+    fn what_a_list_of_the_past_does_not_name_stays_when_it_is_seen() {
+        let manifests = manifests();
+        let desired = manifests.objects.values().next().unwrap();
+        let mut watched = Watched::default();
+        listed(&mut watched, &manifests, true, 1);
+        for version in [5, 6] {
+            listed(&mut watched, &manifests, false, 2);
+            let missing = watched.take_missing();
+            assert_eq!(missing.iter().map(|missing| &missing.id).collect::<Vec<_>>(), [&desired.id]);
+            let agrees = |watched: &Watched| watched.live()[&desired.id].agrees_with.is_some();
+            assert!(agrees(&watched), "nothing is known of it yet");
+            let seen = Seen { observation: observation(desired, version), object: None };
+            assert_eq!(watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), NOW), []);
+            assert!(agrees(&watched));
+        }
+        // Who looked before the object changed has nothing to say.
+        listed(&mut watched, &manifests, false, 3);
+        let missing = watched.take_missing();
+        let seen = Seen { observation: observation(desired, 7), object: None };
+        watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), NOW);
+        let gone = missing.into_iter().flat_map(|missing| watched.absorb(missing.gone(), Some(&manifests), NOW));
+        assert_eq!(gone.collect::<Vec<_>>(), []);
     }
 
     #[test]
@@ -467,6 +525,7 @@ mod tests {
         listed(&mut watched, &manifests, false, 1);
         watched.applied(&observation(desired, 9), desired, at(3));
         assert_eq!(listed(&mut watched, &manifests, false, 2), []);
+        assert_eq!(watched.take_missing(), []);
     }
 
     #[test]
@@ -475,7 +534,8 @@ mod tests {
         let desired = manifests.objects.values().next().unwrap();
         let mut watched = Watched::default();
         listed(&mut watched, &manifests, true, 1);
-        assert_eq!(listed(&mut watched, &manifests, false, 2).len(), 1);
+        listed(&mut watched, &manifests, false, 2);
+        assert_eq!(looked(&mut watched, &manifests).len(), 1);
         let seen = Seen { observation: observation(desired, 5), object: None };
         assert_eq!(watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), NOW), []);
         let live = &watched.live()[&desired.id];
@@ -502,6 +562,7 @@ mod tests {
             for event in events {
                 assert_eq!(watched.absorb(event, Some(&manifests), NOW), []);
                 assert_eq!(agrees(&watched), None);
+                assert_eq!(looked(&mut watched, &manifests), []);
             }
             assert!(watched.live().is_empty());
         }
@@ -547,6 +608,7 @@ mod tests {
         let seen = Seen { observation: ending, object: None };
         watched.absorb(WatchEvent::Seen(Box::new(seen)), Some(&manifests), NOW);
         listed(&mut watched, &manifests, false, 3);
+        looked(&mut watched, &manifests);
         let live = &watched.live()[&desired.id];
         assert!(live.deleted && !live.terminating);
     }

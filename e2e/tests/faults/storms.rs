@@ -99,3 +99,44 @@ async fn watches_that_break_miss_no_change_and_invent_none() -> Result<()> {
     ensure!(drifts <= changes + 0.5, "{changes} changes were made, and {drifts} drifts told:\n{}", stage.agent.log());
     stage.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_the_past_invent_no_deletion_and_hide_none() -> Result<()> {
+    let (stage, proxy) = behind_a_proxy("past").await?;
+    let names = check::names("map", 0..5);
+    let revision = check::push(&stage, "dev", &names, "ours").await?;
+    check::settles(&stage, "dev", &names, "ours").await?;
+    stage.ready_at("dev", &revision).await?;
+    let drifts = async || stage.metric("plumb_drift_total", &[]).await;
+    let before = proxy.writes();
+    // One is not listed though it is there, and another one because it is gone.
+    let maps: Api<ConfigMap> = stage.api();
+    proxy.forget(Some(&["map-001"]));
+    maps.delete("map-003", &DeleteParams::default()).await?;
+    check::settles(&stage, "dev", &names, "ours").await?;
+    ensure!(proxy.left_out() > 0, "no list began anew:\n{}", stage.agent.log());
+    stage
+        .wait("the one deletion to be told", async || {
+            let drifts = drifts().await?;
+            ensure!((drifts - 1.0).abs() < 0.5, "{drifts} drifts");
+            Ok(())
+        })
+        .await?;
+    // What the environment no longer wants goes, also if a list lacks it.
+    proxy.forget(Some(&["map-001", "map-002"]));
+    let left = proxy.left_out();
+    stage
+        .wait("the lists to begin anew", async || {
+            ensure!(proxy.left_out() >= left + 2, "{} objects were left out", proxy.left_out() - left);
+            Ok(())
+        })
+        .await?;
+    let fewer = check::names("map", [0, 1, 3, 4]);
+    let revision = check::push(&stage, "dev", &fewer, "ours").await?;
+    check::settles(&stage, "dev", &fewer, "ours").await?;
+    stage.ready_at("dev", &revision).await?;
+    proxy.forget(None);
+    ensure!((drifts().await? - 1.0).abs() < 0.5, "a list of the past was believed:\n{}", stage.agent.log());
+    ensure!(proxy.writes() > before, "nothing was repaired");
+    stage.end().await
+}

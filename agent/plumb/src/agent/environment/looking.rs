@@ -6,16 +6,19 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use plumb_delivery::{GroupKind, ObjectId, Owner, WatchEvent, Watching};
+use plumb_delivery::{GroupKind, Missing, ObjectId, Owner, WatchEvent, Watching};
 use tokio::time::Instant;
 
 use super::{Worker, reconcile::PARALLEL};
-use crate::agent::board::Key;
+use crate::agent::{board::Key, retry::Retry};
 
 /// How often objects are looked at while something of the environment is on its way.
 const WHILE_UNHEALTHY: Duration = Duration::from_secs(5);
 /// When a watch is tried again, for the right to it may have been given meanwhile.
 const TRY_AGAIN: Duration = Duration::from_mins(10);
+/// Pauses between attempts to look at an object that a list did not name.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+const LAST_LOOK: Duration = Duration::from_secs(10);
 /// When discovery is asked again for kinds of which the inventory lists objects.
 pub(super) const SEEK_KINDS: Duration = Duration::from_secs(10);
 
@@ -124,6 +127,40 @@ impl Worker {
             repair |= self.absorb(event);
         }
         Some(repair)
+    }
+
+    /// Looks at the objects that a list did not name, and tells the worker as a watch would.
+    pub(super) fn seek(&self, missing: Vec<Missing>) {
+        if missing.is_empty() {
+            return;
+        }
+        let (cluster, owner, events) = (self.cluster.clone(), self.owner.clone(), self.events_in.clone());
+        let whole: BTreeSet<_> = missing.iter().map(|missing| missing.id.group_kind()).collect();
+        let whole: BTreeSet<_> = whole.into_iter().filter(|kind| self.watched.checks().cover(kind)).collect();
+        let look = move |missing: Missing| {
+            let (cluster, owner, events) = (cluster.clone(), owner.clone(), events.clone());
+            let kind = missing.id.group_kind();
+            let whole = whole.contains(&kind);
+            async move {
+                let mut retry = Retry::default();
+                // What is no longer served is for its watch to tell.
+                while cluster.kind(&kind, None).is_some() && !events.is_closed() {
+                    let event = match cluster.look(&missing.id, &owner, whole).await {
+                        Ok(Some(seen)) => WatchEvent::Seen(Box::new(seen)),
+                        Ok(None) => missing.gone(),
+                        Err(error) => {
+                            tracing::debug!(object = %missing.id, %error, "an object that a list lacks could not be looked at");
+                            tokio::time::sleep(retry.failed(FIRST_LOOK, LAST_LOOK)).await;
+                            continue;
+                        }
+                    };
+                    // A receiver that is gone is an environment that ends.
+                    let _ = events.send(event);
+                    return;
+                }
+            }
+        };
+        tokio::spawn(stream::iter(missing).for_each_concurrent(PARALLEL, look));
     }
 
     /// Lets another environment have an object that it applied after us; `false` when there is no such environment, so that somebody else wrote its name.

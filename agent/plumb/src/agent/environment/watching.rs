@@ -31,6 +31,8 @@ impl Worker {
         }
         let mut drifts = self.watched.absorb(event, manifests, now);
         self.suspect();
+        let missing = self.watched.take_missing();
+        self.seek(missing);
         // What we delete ourselves, to create it anew, is no drift.
         drifts.retain(|drift| !self.recreating.contains(&drift.id));
         if drifts.is_empty() {
