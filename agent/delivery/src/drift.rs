@@ -13,6 +13,9 @@ pub const ABSENT: &str = "<absent>";
 /// Stands for a value that nobody shall see.
 pub const HIDDEN: &str = "<hidden>";
 
+/// Stands for a value that nobody shall see, and that is as it should be.
+const HIDDEN_AND_SAME: &str = "<hidden>, unchanged";
+
 /// How many fields of one object are told.
 const FIELDS_TOLD: usize = 10;
 /// How many bytes of a value are told.
@@ -116,6 +119,15 @@ impl Drift {
         self.fields = fields;
     }
 
+    /// Whether the object says all that it should again, so that only the owner of some fields is another. `false` before somebody looked.
+    #[must_use]
+    pub fn is_undone(&self) -> bool {
+        let same = |field: &DriftedField| {
+            field.has_same_value() || field.sensitive && field.found.as_deref() == Some(HIDDEN_AND_SAME)
+        };
+        !self.deleted && !self.fields.is_empty() && self.fields.iter().all(same)
+    }
+
     /// The fields that are told; of a drift with very many of them the first.
     pub fn told(&self) -> impl Iterator<Item = &DriftedField> {
         self.fields.iter().take(FIELDS_TOLD)
@@ -198,7 +210,7 @@ impl DriftedField {
     fn filled(&self, path: FieldPath, expected: Option<&Value>, found: Option<&Value>) -> Self {
         let expected_text = told(expected, self.sensitive);
         let same = self.sensitive && expected == found && expected.is_some();
-        let found = if same { format!("{HIDDEN}, unchanged") } else { told(found, self.sensitive) };
+        let found = if same { HIDDEN_AND_SAME.to_owned() } else { told(found, self.sensitive) };
         Self { path, expected: expected_text, found: Some(found), writer: self.writer.clone(), ..*self }
     }
 }

@@ -136,6 +136,18 @@ pub fn observe(
     Some((live, Some(drift)))
 }
 
+/// The fields that others own still of an object that drifted before, with nothing known of their values. Who puts them back does not give them back.
+pub(crate) fn held_by_others(observation: &Observation, desired: &Desired, rules: &FieldRules) -> Drift {
+    let lost = Lost::of(observation, desired, rules);
+    Drift {
+        id: observation.id.clone(),
+        resource_version: observation.resource_version,
+        deleted: false,
+        fields: [lost.to_tell, lost.to_take_back].concat(),
+        policy: lost.policy,
+    }
+}
+
 /// The fields of a manifest that others took.
 struct Lost {
     /// By a rule, for others to keep.

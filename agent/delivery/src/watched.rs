@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    Desired, Doomed, Drift, FieldRules, GroupKind, Inventory, Live, Manifests, ObjectId, Observation, Owner, conflict,
+    Desired, Doomed, Drift, DriftPolicy, FieldRules, GroupKind, Inventory, Live, Manifests, ObjectId, Observation,
+    Owner, conflict,
     health::{self, Health, HealthChecks, HealthStatus},
     live,
     suspicion::Suspicion,
@@ -108,6 +109,8 @@ pub struct Watched {
     elsewhere: BTreeMap<ObjectId, Owner>,
     suspicions: Vec<Suspicion>,
     missing: Vec<Missing>,
+    /// Drifts that are only reported, and whose objects changed once more.
+    changed_again: Vec<Drift>,
     /// Kinds of which it was seen what had gone before they were watched.
     surveyed: BTreeSet<GroupKind>,
     rules: FieldRules,
@@ -211,6 +214,17 @@ impl Watched {
             && let Some(desired) = desired
         {
             self.suspicions.extend(Suspicion::of(previous, &live, &seen.observation, desired));
+            if previous.drifted
+                && live.drifted
+                && live.policy == DriftPolicy::Alert
+                && live.resource_version > previous.resource_version
+            {
+                let mut held = live::held_by_others(&seen.observation, desired, &self.rules);
+                if seen.object.is_some() {
+                    held.look(desired, seen.object.as_ref());
+                }
+                self.changed_again.push(held);
+            }
         }
         if let Some(object) = &seen.object {
             if let Some((drift, desired)) = drift.as_mut().zip(desired)
@@ -321,6 +335,21 @@ impl Watched {
         std::mem::take(&mut self.missing)
     }
 
+    /// Drifts that are only reported, and whose objects changed since this was asked last: somebody may have undone them.
+    pub fn take_changed_again(&mut self) -> Vec<Drift> {
+        std::mem::take(&mut self.changed_again)
+    }
+
+    /// Takes in that a drift was undone: what is left is to own the fields again, and that changes nothing. `false` when the object has changed since.
+    pub fn undone(&mut self, drift: &Drift) -> bool {
+        let live = self.live.get_mut(&drift.id);
+        let Some(live) = live.filter(|live| live.resource_version == drift.resource_version && live.drifted) else {
+            return false;
+        };
+        live.policy = DriftPolicy::Repair;
+        true
+    }
+
     /// Takes in that a suspicion was true; `false` when the object has changed since.
     pub fn confirm(&mut self, drift: &Drift) -> bool {
         let live = self.live.get_mut(&drift.id);
@@ -412,7 +441,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Digest, DriftPolicy, Scope, ownership::FieldsEntry, prepare};
+    use crate::{Digest, Scope, ownership::FieldsEntry, prepare};
 
     const KIND: &str = "ConfigMap";
 
@@ -654,6 +683,47 @@ mod tests {
         assert_eq!(watched.vanished(&manifests, &inventory), []);
         let live = &watched.live()[&drifts[0].id];
         assert!(live.deleted && live.drifted && live.policy == DriftPolicy::Alert);
+    }
+
+    #[test]
+    fn a_reported_drift_that_somebody_undoes_is_taken_back() {
+        let manifests = manifests();
+        let desired = manifests.objects.values().next().unwrap();
+        let rules = FieldRules { default: DriftPolicy::Alert, ..FieldRules::default() };
+        let mut watched = Watched::new(rules, HealthChecks::default());
+        listed(&mut watched, &manifests, true, 1);
+        // Somebody owns the data now.
+        let taken = |version| {
+            let mut taken = observation(desired, version);
+            taken.entries[0].fields = json!({"f:metadata": {"f:labels": {}, "f:annotations": {}}});
+            let fields = json!({"f:data": {".": {}, "f:k": {}}});
+            taken.entries.push(FieldsEntry {
+                manager: "kubectl".into(),
+                operation: "Update".into(),
+                fields,
+                ..taken.entries[0].clone()
+            });
+            WatchEvent::Seen(Box::new(Seen { observation: taken, object: None }))
+        };
+        let look = |mut drift: Drift, value: &str| {
+            drift.look(desired, Some(&json!({"data": {"k": value}})));
+            drift
+        };
+        assert_eq!(watched.absorb(taken(6), Some(&manifests), NOW).len(), 1);
+        assert_eq!(watched.take_changed_again(), []);
+        for (version, value, undone) in [(7, "x", false), (8, "v", true)] {
+            assert_eq!(watched.absorb(taken(version), Some(&manifests), NOW), []);
+            let [again] = <[Drift; 1]>::try_from(watched.take_changed_again()).unwrap();
+            assert!(again.wants_values() && !again.is_undone());
+            assert_eq!(look(again.clone(), value).is_undone(), undone, "{value}");
+            let policy = |watched: &Watched| watched.live()[&desired.id].policy;
+            assert_eq!(policy(&watched), DriftPolicy::Alert);
+            if undone {
+                assert!(!watched.undone(&Drift { resource_version: 7, ..again.clone() }), "it has changed since");
+                assert!(watched.undone(&again));
+                assert_eq!(policy(&watched), DriftPolicy::Repair);
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::{
+    cluster::{Connection, LocalCluster, Options},
     forge_stage::ForgeStage,
     stage::{Stage, config_map},
 };
@@ -200,6 +201,63 @@ async fn values_go_down_the_line_and_nothing_else_of_the_files_changes() -> Resu
             Ok(())
         })
         .await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_come_from_an_environment_on_another_cluster() -> Result<()> {
+    let stage = Stage::new("nearfields").await?;
+    let cluster = LocalCluster::start(&Options { name: "test-far-fields".into(), nodes: 1 }).await?;
+    let far = stage.beside(Connection::to(cluster.layout()).await?, "farfields").await?;
+    stage.environment("dev", json!({})).await?;
+    stage.environment("staging", promotion("dev", &json!({}))).await?;
+    far.environment("prod", promotion("staging", &json!({}))).await?;
+    far.repository("platform", json!({"interval": "1s"})).await?;
+    let mut start = files(stage.ns());
+    for (path, text) in &mut start {
+        if path == PROD {
+            *text = overlay(far.ns(), "prod", "v0");
+        }
+    }
+    let start: Vec<_> = start.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
+    stage.push("start", &start).await?;
+    runs(&stage, "staging", "v0").await?;
+    runs(&far, "prod", "v0").await?;
+
+    let revision = stage
+        .push(
+            "v2\n\nPromote-To: staging\nPromote-To: prod\n",
+            &[(DEV, Some(&overlay(stage.ns(), "dev", "v2"))), ("overlays/dev/settings.yaml", Some(&settings("v2")))],
+        )
+        .await?;
+    runs(&stage, "staging", "v2").await?;
+    runs(&far, "prod", "v2").await?;
+    ensure!(stage.value("a-prod").await?.is_none() && far.value("a-staging").await?.is_none(), "they mixed");
+    let (_, copied) = promoted(&stage, "prod")?;
+    let expected = [PROD, "overlays/prod/promoted.yaml", "overlays/prod/settings.yaml"];
+    ensure!(copied == expected, "{copied:?}");
+    ensure!(stage.worktree.read("overlays/prod/promoted.yaml")?.contains(&revision), "another revision");
+
+    // The other cluster has only the ledger to learn from that staging proved it, and a person can check that.
+    stage
+        .wait("the ledgers to bear it out", async || {
+            let verified = plumb(&stage, &["verify", "--fetch", "--strict"])?;
+            ensure!(
+                verified.contains("2 promotion commits") && verified.contains("0 problems, 0 notices"),
+                "{verified}"
+            );
+            let history = plumb(&stage, &["history", "prod", "-o", "json"])?;
+            ensure!(history.contains("upstream/staging"), "{history}");
+            Ok(())
+        })
+        .await?;
+
+    // What staging does not run yet does not come.
+    let unproven = overlay(stage.ns(), "dev", "v3");
+    stage.push("v3\n\nPromote-To: prod\n", &[(DEV, Some(&unproven))]).await?;
+    refused(&far, "prod", &["upstream/staging"]).await?;
+    ensure!(image(&far, "prod").await? == "web:v2", "a gate was skipped");
+    far.end().await?;
     stage.end().await
 }
 

@@ -2,6 +2,14 @@
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::forge_stage::ForgeStage;
+use k8s_openapi::api::{
+    core::v1::{ConfigMap, Secret},
+    events::v1::Event,
+};
+use kube::{
+    Api,
+    api::{ListParams, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 
 use crate::ledger::plumb;
@@ -453,6 +461,103 @@ async fn a_pull_request_shows_what_it_would_change() -> Result<()> {
     comment(quiet.number(), &["all environments render as they do now"]).await?;
     state(quiet.head(), "success").await?;
     forge.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_request_follows_the_cluster_and_tells_no_secret() -> Result<()> {
+    let forge = ForgeStage::new("follows").await?;
+    forge.environment("dev", json!({})).await?;
+    let promotion = json!({"from": ["dev"], "mode": "PullRequest"});
+    forge.environment("prod", json!({"promotion": promotion, "drift": {"policy": "Alert"}})).await?;
+    let worktree = &forge.stage.worktree;
+    let write = |forge: &ForgeStage, value: &str, password: &str| -> Result<()> {
+        forge.write(value)?;
+        let secret =
+            format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\nstringData:\n  password: {password}\n");
+        forge.stage.worktree.write("base/s.yaml", secret)?;
+        forge.stage.worktree.write("base/kustomization.yaml", "resources: [a.yaml, s.yaml]\n")
+    };
+    let push = |value: &str, password: &str| -> Result<String> {
+        worktree.pull()?;
+        write(&forge, value, password)?;
+        let revision = worktree.commit(&format!("{value}\n\nPromote-To: prod\n"))?;
+        worktree.push()?;
+        Ok(revision)
+    };
+    let first = push("one", "hunter-one")?;
+    let pull = forge.promotion("prod", |pull| shows(pull, &[&first[..12], "- [x] `upstream/dev`"])).await?;
+    forge.merge(pull.number(), "merge").await?;
+    forge.stage.ready_at("prod", &first).await?;
+
+    let second = push("two", "hunter-two")?;
+    let words = ["Secret", "s-prod", "-  value: one", "+  value: two", "- [x] `drift`", "- [x] `upstream/dev`"];
+    let pull = forge.promotion("prod", |pull| shows(pull, &[&second[..12]]).and_then(|()| shows(pull, &words))).await?;
+
+    // Somebody changes what runs: the text shows what the promotion would make of that, and the gate closes.
+    let maps: Api<ConfigMap> = forge.stage.api();
+    let secrets: Api<Secret> = forge.stage.api();
+    let edit = |value: &str| Patch::Merge(json!({"data": {"value": value}}));
+    let by = PatchParams { field_manager: Some("somebody".into()), ..PatchParams::default() };
+    maps.patch("a-prod", &by, &edit("mine")).await?;
+    let password = Patch::Merge(json!({"stringData": {"password": "hunter-three"}}));
+    secrets.patch("s-prod", &by, &password).await?;
+    let changed = forge.promotion("prod", |pull| shows(pull, &["-  value: mine", "- [ ] `drift`"])).await?;
+    ensure!(changed.number() == pull.number() && changed.head() == pull.head(), "it is another pull request");
+    forge
+        .stage
+        .wait("the status of the gate", async || {
+            let statuses = forge.statuses(pull.head())?;
+            ensure!(statuses.get("plumb/prod/drift").is_some_and(|state| state != "success"), "{statuses:?}");
+            Ok(())
+        })
+        .await?;
+    let preview = forge.open("raise", |forge| write(forge, "three", "hunter-four")).await?;
+    let told = forge
+        .stage
+        .wait("the preview", async || {
+            let comments = forge.comments(preview.number())?.concat();
+            ensure!(comments.contains("s-dev") && comments.contains("+  value: three"), "{comments}");
+            Ok(comments)
+        })
+        .await?;
+
+    // They put it back.
+    maps.patch("a-prod", &by, &edit("one")).await?;
+    let password = Patch::Merge(json!({"stringData": {"password": "hunter-one"}}));
+    secrets.patch("s-prod", &by, &password).await?;
+    let back = forge
+        .promotion("prod", |pull| {
+            ensure!(!pull.body().contains("value: mine"), "{}", pull.body());
+            shows(pull, &["- [x] `drift`"])
+        })
+        .await?;
+
+    let events = events_of(&forge).await?;
+    let path = forge.gitea.path("platform", &format!("commits/{}/status", pull.head()));
+    let statuses = forge.gitea.call(&forge.ada, "GET", &path, &Value::Null)?.to_string();
+    let status = serde_json::to_string(&forge.stage.status("prod").await?)?;
+    let comments = forge.comments(pull.number())?.concat();
+    let all = [pull.0.to_string(), changed.0.to_string(), back.0.to_string(), told, comments, statuses, events, status];
+    for (place, text) in all.iter().chain([&forge.stage.agent.log()]).enumerate() {
+        // Also as they stand in a manifest: the beginning of each is the same.
+        for secret in ["hunter-", "aHVudGVyL"] {
+            ensure!(!text.contains(secret), "text {place} tells a secret: {text}");
+        }
+    }
+    forge.end().await
+}
+
+fn shows(pull: &e2e::forge_stage::Pull, words: &[&str]) -> Result<()> {
+    for word in words {
+        ensure!(pull.body().contains(word) || pull.title().contains(word), "{word:?} is not in {}", pull.body());
+    }
+    Ok(())
+}
+
+/// All events of the namespace.
+async fn events_of(forge: &ForgeStage) -> Result<String> {
+    let events: Api<Event> = forge.stage.api();
+    Ok(serde_json::to_string(&events.list(&ListParams::default()).await?.items)?)
 }
 
 /// Pushes another commit to the branch of a pull request.

@@ -15,8 +15,17 @@ pub(super) struct Looked {
     drift: Drift,
     /// When it was seen.
     seen: Timestamp,
-    /// Whether it was told before.
-    told: bool,
+    why: Why,
+}
+
+/// Why somebody looked.
+enum Why {
+    /// It was told, without the values.
+    Told,
+    /// It was only a suspicion, and is true.
+    Suspected,
+    /// It was told before, and seems to be undone.
+    ChangedAgain,
 }
 
 impl Worker {
@@ -60,7 +69,7 @@ impl Worker {
                 match cluster.dry_run(&desired).await {
                     Ok((Some(live), merged)) => {
                         if let Some(drift) = suspicion.confirm(&live, &merged, &rules) {
-                            let _ = looked.send(Looked { drift, seen: Timestamp::now(), told: false });
+                            let _ = looked.send(Looked { drift, seen: Timestamp::now(), why: Why::Suspected });
                         }
                     }
                     Ok((None, _)) => {}
@@ -68,6 +77,39 @@ impl Worker {
                 }
             });
         }
+    }
+
+    /// Looks whether drifts that were only reported were undone. Then our apply changes nothing, and takes the fields back from whoever wrote them. `true` when
+    /// there is something to take back.
+    pub(super) fn look_again(&mut self) -> bool {
+        let mut some = false;
+        for mut drift in self.watched.take_changed_again() {
+            if !drift.wants_values() {
+                some |= self.take_back(&drift);
+                continue;
+            }
+            let desired = self.target.as_ref().and_then(|target| target.manifests.objects.get(&drift.id)).cloned();
+            let (cluster, looked) = (self.cluster.clone(), self.looked_in.clone());
+            tokio::spawn(async move {
+                let Some(desired) = desired else { return };
+                match cluster.object_at(&drift.id, drift.resource_version).await {
+                    Ok(live) => drift.look(&desired, live.as_ref()),
+                    Err(error) => {
+                        tracing::warn!(object = %drift.id, %error, "what drifted could not be looked at again");
+                    }
+                }
+                let _ = looked.send(Looked { drift, seen: Timestamp::now(), why: Why::ChangedAgain });
+            });
+        }
+        some
+    }
+
+    fn take_back(&mut self, drift: &Drift) -> bool {
+        if !drift.is_undone() || !self.watched.undone(drift) {
+            return false;
+        }
+        tracing::info!(environment = %self.key, object = %drift.id, "the drift was undone");
+        !self.environment.spec.suspend
     }
 
     /// Fetches what the fields of a drift said, unless a watch brought it, and tells it then.
@@ -85,19 +127,23 @@ impl Worker {
             tracing::info!(object = %drift.id, "{drift}");
             let message = drift.to_string();
             // A receiver that is gone is an environment that ends.
-            let _ = looked.send(Looked { drift, seen, told: true });
+            let _ = looked.send(Looked { drift, seen, why: Why::Told });
             notifier.notify(warning, "DriftDetected", "Observe", message).await;
         });
     }
 
     /// Takes in what was found: completes the record of a drift, or tells one that only looking could show. `true` when there is something to repair.
     pub(super) fn looked(&mut self, looked: &Looked) -> bool {
-        if !looked.told {
-            if !self.watched.confirm(&looked.drift) {
-                return false;
+        match looked.why {
+            Why::Suspected => {
+                if !self.watched.confirm(&looked.drift) {
+                    return false;
+                }
+                self.report_drift(looked.drift.clone(), looked.seen);
+                return looked.drift.policy == DriftPolicy::Repair && !self.environment.spec.suspend;
             }
-            self.report_drift(looked.drift.clone(), looked.seen);
-            return looked.drift.policy == DriftPolicy::Repair && !self.environment.spec.suspend;
+            Why::ChangedAgain => return self.take_back(&looked.drift),
+            Why::Told => {}
         }
         let found = record(&looked.drift, looked.seen);
         let same = |record: &&mut DriftRecord| record.object == found.object && record.time == found.time;

@@ -33,16 +33,17 @@ impl Worker {
         self.suspect();
         let missing = self.watched.take_missing();
         self.seek(missing);
+        let undone = self.look_again();
         // What we delete ourselves, to create it anew, is no drift.
         drifts.retain(|drift| !self.recreating.contains(&drift.id));
         if drifts.is_empty() {
-            return lost;
+            return lost || undone;
         }
         let repair = drifts.iter().any(|drift| drift.policy == DriftPolicy::Repair);
         for drift in drifts {
             self.report_drift(drift, now);
         }
-        repair && !self.environment.spec.suspend
+        undone || repair && !self.environment.spec.suspend
     }
 
     /// Takes in what a watch says while a reconcile goes on, which may ask for another one.
