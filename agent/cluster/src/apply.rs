@@ -282,7 +282,7 @@ async fn bounded<T>(id: &ObjectId, request: impl Future<Output = Result<T, kube:
 fn timed_out(what: &str) -> Error {
     Error::Request {
         what: what.to_owned(),
-        code: None,
+        code: Some(504),
         message: format!("the API server did not answer within {} s", DEADLINE.as_secs()),
     }
 }

@@ -87,6 +87,12 @@ impl Error {
         }
     }
 
+    /// Whether the API server takes nothing from us at all, so that another object would fare no better.
+    #[must_use]
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::Request { code: None | Some(429), .. } | Self::Refused { code: 429, .. })
+    }
+
     /// HTTP status of the answer, if there was one.
     #[must_use]
     pub fn code(&self) -> Option<u16> {

@@ -240,7 +240,7 @@ impl Forge for Bitbucket {
 
     fn create(&self, new: &NewPullRequest) -> Result<PullRequest, Error> {
         let body = json!({
-            "title": new.title, "description": new.body, "source": {"branch": {"name": new.head}},
+            "type": "pullrequest", "title": new.title, "description": new.body, "source": {"branch": {"name": new.head}},
             "destination": {"branch": {"name": new.base}}, "close_source_branch": true,
         });
         let pull: Pull = self.api.post(&self.path(&["pullrequests"]), &body)?;
@@ -248,7 +248,7 @@ impl Forge for Bitbucket {
     }
 
     fn update(&self, number: u64, change: &Change) -> Result<(), Error> {
-        let body = json!({"title": change.title, "description": change.body});
+        let body = json!({"type": "pullrequest", "title": change.title, "description": change.body});
         self.api.put::<Value>(&self.path(&["pullrequests", &number.to_string()]), &body).map(drop)
     }
 
@@ -266,10 +266,14 @@ impl Forge for Bitbucket {
             MergeMethod::Rebase => "fast_forward",
         };
         let message = format!("{}\n\n{}", merge.title, merge.message);
-        let body = json!({"merge_strategy": strategy, "message": message.trim_end(), "close_source_branch": true});
+        let body = json!({
+            "type": "pullrequest_merge_parameters", "merge_strategy": strategy, "message": message.trim_end(),
+            "close_source_branch": true,
+        });
+        // A merge that takes too long is answered with 555, and is to be tried again.
         match self.api.post::<Value>(&self.path(&["pullrequests", &number.to_string(), "merge"]), &body) {
             Ok(_) => Ok(()),
-            Err(Error::Refused { status: 400 | 409 | 555, message, forge, .. }) => {
+            Err(Error::Refused { status: 400 | 409, message, forge, .. }) => {
                 Err(Error::NotMergeable { forge, number, message })
             }
             Err(error) => Err(error),
@@ -290,13 +294,13 @@ impl Forge for Bitbucket {
 
     fn comment(&self, number: u64, body: &str) -> Result<(), Error> {
         let number = number.to_string();
-        let content = json!({"content": {"raw": body}});
+        let content = json!({"type": "pullrequest_comment", "content": {"raw": body}});
         self.api.post::<Value>(&self.path(&["pullrequests", &number, "comments"]), &content).map(drop)
     }
 
     fn edit_comment(&self, number: u64, comment: u64, body: &str) -> Result<(), Error> {
         let (number, id) = (number.to_string(), comment.to_string());
-        let content = json!({"content": {"raw": body}});
+        let content = json!({"type": "pullrequest_comment", "content": {"raw": body}});
         self.api.put::<Value>(&self.path(&["pullrequests", &number, "comments", &id]), &content).map(drop)
     }
 
@@ -327,7 +331,7 @@ impl Forge for Bitbucket {
             StatusState::Failure => "FAILED",
         };
         let body = json!({
-            "key": key(&status.name), "name": status.name, "state": state,
+            "type": "build", "key": key(&status.name), "name": status.name, "state": state,
             "description": cut(&status.description, DESCRIPTION), "url": status.url.as_deref().unwrap_or(&self.web),
         });
         self.api.post::<Value>(&self.path(&["commit", commit, "statuses", "build"]), &body).map(drop)
@@ -349,8 +353,14 @@ impl Forge for Bitbucket {
     fn request_reviews(&self, number: u64, reviewers: &[String]) -> Result<(), Error> {
         let title = self.get(number)?.title;
         // People are known by ids: `{uuid}`, or else an account id.
-        let reviewer = |id: &String| if id.starts_with('{') { json!({"uuid": id}) } else { json!({"account_id": id}) };
-        let body = json!({"title": title, "reviewers": reviewers.iter().map(reviewer).collect::<Vec<_>>()});
+        let reviewer = |id: &String| {
+            if id.starts_with('{') {
+                json!({"type": "user", "uuid": id})
+            } else {
+                json!({"type": "user", "account_id": id})
+            }
+        };
+        let body = json!({"type": "pullrequest", "title": title, "reviewers": reviewers.iter().map(reviewer).collect::<Vec<_>>()});
         self.api.put::<Value>(&self.path(&["pullrequests", &number.to_string()]), &body).map(drop)
     }
 }

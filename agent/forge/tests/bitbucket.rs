@@ -77,14 +77,21 @@ fn pull_requests() {
     assert_eq!((merged[0].state, merged[0].merge_commit.as_deref()), (State::Merged, Some("bbbbbbbbbbbb")));
 
     let body = json!({
+        "type": "pullrequest",
         "title": "t", "description": "b", "source": {"branch": {"name": "x"}}, "destination": {"branch": {"name": "main"}}, "close_source_branch": true,
     });
     let new = NewPullRequest { head: "x".into(), base: "main".into(), title: "t".into(), body: "b".into() };
     check(vec![("POST /pullrequests", body, 201, pull(&json!({})))], |forge| forge.create(&new)).unwrap();
     let change = Change { title: "t".into(), body: "b".into() };
-    check(vec![("PUT /pullrequests/7", json!({"title": "t", "description": "b"}), 200, pull(&json!({})))], |forge| {
-        forge.update(7, &change)
-    })
+    check(
+        vec![(
+            "PUT /pullrequests/7",
+            json!({"type": "pullrequest", "title": "t", "description": "b"}),
+            200,
+            pull(&json!({})),
+        )],
+        |forge| forge.update(7, &change),
+    )
     .unwrap();
     check(vec![("POST /pullrequests/7/decline", json!({}), 200, pull(&json!({"state": "DECLINED"})))], |forge| {
         forge.close(7)
@@ -99,7 +106,7 @@ fn the_head_is_read_right_before_a_merge() {
     for (method, strategy) in
         [(MergeMethod::Merge, "merge_commit"), (MergeMethod::Squash, "squash"), (MergeMethod::Rebase, "fast_forward")]
     {
-        let body = json!({"merge_strategy": strategy, "message": "t\n\nm", "close_source_branch": true});
+        let body = json!({"type": "pullrequest_merge_parameters", "merge_strategy": strategy, "message": "t\n\nm", "close_source_branch": true});
         check(
             vec![read.clone(), ("POST /pullrequests/7/merge", body, 200, pull(&json!({"state": "MERGED"})))],
             |forge| forge.merge(7, &merge(method)),
@@ -113,7 +120,7 @@ fn the_head_is_read_right_before_a_merge() {
     })
     .unwrap_err();
     assert!(matches!(error, Error::HeadMoved { .. }), "{error}");
-    let body = json!({"merge_strategy": "squash", "message": "t\n\nm", "close_source_branch": true});
+    let body = json!({"type": "pullrequest_merge_parameters", "merge_strategy": "squash", "message": "t\n\nm", "close_source_branch": true});
     let refused =
         json!({"type": "error", "error": {"message": "You can't merge until you resolve all merge conflicts."}});
     let error = check(vec![read, ("POST /pullrequests/7/merge", body, 400, refused)], |forge| {
@@ -130,7 +137,7 @@ fn a_comment_is_known_by_a_mark_that_needs_no_html() {
         {"id": 1, "content": {"raw": "[//]: # (plumb:preview)\n\ngone"}, "deleted": true, "user": {"nickname": "plumb"}},
         {"id": 2, "content": {"raw": "[//]: # (plumb:preview)\n\nold"}, "deleted": false, "user": {"nickname": "plumb"}},
     ]});
-    let new = json!({"content": {"raw": "[//]: # (plumb:preview)\n\nnew"}});
+    let new = json!({"type": "pullrequest_comment", "content": {"raw": "[//]: # (plumb:preview)\n\nnew"}});
     let marker = Marker::new("plumb:preview");
     check(
         vec![
@@ -167,7 +174,7 @@ fn statuses_have_a_url_and_a_short_key() {
         "Bearer a-token",
         vec![(
             "POST /commit/6dcb09b5b57875f334f61aebed695e2e4193db5e/statuses/build",
-            json!({"key": "plumb/gate", "name": "plumb/gate", "state": "INPROGRESS", "description": "d", "url": "https://plumb.example.com"}),
+            json!({"type": "build", "key": "plumb/gate", "name": "plumb/gate", "state": "INPROGRESS", "description": "d", "url": "https://plumb.example.com"}),
             201,
             json!({"key": "plumb/gate"}),
         )],
@@ -203,7 +210,7 @@ fn reviews() {
         .unwrap();
     assert_eq!((read.len(), read[0].author.as_str(), read[0].state), (1, "ada", ReviewState::Approved));
     let read = ("GET /pullrequests/7", Value::Null, 200, pull(&json!({})));
-    let body = json!({"title": "Promote", "reviewers": [{"uuid": "{b3}"}, {"account_id": "557058:x"}]});
+    let body = json!({"type": "pullrequest", "title": "Promote", "reviewers": [{"type": "user", "uuid": "{b3}"}, {"type": "user", "account_id": "557058:x"}]});
     check(vec![read, ("PUT /pullrequests/7", body, 200, pull(&json!({})))], |forge| {
         forge.request_reviews(7, &["{b3}".into(), "557058:x".into()])
     })

@@ -63,6 +63,11 @@ async fn storms_of_refusals_lose_nothing_and_prune_nothing_that_lives() -> Resul
         "a storm was taken for a drift:\n{}",
         stage.agent.log()
     );
+    ensure!(
+        stage.agent.log().contains("more objects were not tried"),
+        "each object was tried while nothing was taken:\n{}",
+        stage.agent.log()
+    );
     stage.end().await
 }
 

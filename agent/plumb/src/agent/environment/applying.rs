@@ -24,15 +24,24 @@ struct Answer {
     adopted: Vec<String>,
 }
 
+/// How a wave ended.
+pub(super) enum Wave {
+    /// Each object was sent, whatever came of it.
+    Done,
+    /// A newer revision came, for which the rest is left.
+    Superseded,
+    /// The API server takes nothing, so the rest is left for later.
+    OutOfReach,
+}
+
 impl Worker {
     /// Applies objects side by side. What the watches say meanwhile is taken in, so that nothing piles up and a drift is told at once.
-    ///
-    /// `false` when a newer revision came, for which the rest is left.
-    pub(super) async fn apply_wave(&mut self, ids: &[ObjectId], events: &mut Events, problems: &mut Problems) -> bool {
+    pub(super) async fn apply_wave(&mut self, ids: &[ObjectId], events: &mut Events, problems: &mut Problems) -> Wave {
         let rules = Arc::new(self.watched.rules().clone());
         let mut left = ids.iter();
         let mut under_way = FuturesUnordered::new();
         let mut unanswered = BTreeSet::new();
+        let mut refused_in_a_row = 0;
         // What comes of an object that is being applied may be a state in between, so it waits for the answer, and what comes after it does too.
         let mut waiting: Option<WatchEvent> = None;
         loop {
@@ -40,7 +49,9 @@ impl Worker {
                 self.absorb_meanwhile(event);
             }
             let superseded = self.is_superseded();
+            let out_of_reach = refused_in_a_row >= PARALLEL;
             while !superseded
+                && !out_of_reach
                 && under_way.len() < PARALLEL
                 && let Some(id) = left.next()
             {
@@ -53,11 +64,25 @@ impl Worker {
                 under_way.push(apply(self.cluster.clone(), rules.clone(), sent, force, new));
             }
             if under_way.is_empty() && waiting.is_none() {
-                return left.next().is_none();
+                return match left.len() {
+                    0 => Wave::Done,
+                    left if out_of_reach => {
+                        problems.add(
+                            format!(
+                                "{left} more objects were not tried: the API server took none of the last {PARALLEL}"
+                            ),
+                            true,
+                        );
+                        Wave::OutOfReach
+                    }
+                    _ => Wave::Superseded,
+                };
             }
             tokio::select! {
                 Some(answer) = under_way.next() => {
                     unanswered.remove(&answer.desired.id);
+                    let refused = answer.applied.as_ref().is_err_and(Error::is_out_of_reach);
+                    refused_in_a_row = if refused { refused_in_a_row + 1 } else { 0 };
                     self.answered(answer, problems).await;
                 }
                 Some(event) = events.recv(), if waiting.is_none() => waiting = Some(event),

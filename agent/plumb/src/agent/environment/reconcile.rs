@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::{
     Events, Inputs, Worker,
+    applying::Wave,
     problems::Problems,
     render::{RenderFailure, kinds},
 };
@@ -340,8 +341,12 @@ impl Worker {
         // Written first, so that a crash leaves no object that the inventory lacks.
         self.write_inventory(&plan.before).await?;
         for (wave, ids) in &plan.apply {
-            if !self.apply_wave(ids, events, problems).await {
-                return Err(Outcome::Waiting("a newer revision came before all was applied".into()));
+            match self.apply_wave(ids, events, problems).await {
+                Wave::Done => {}
+                Wave::Superseded => {
+                    return Err(Outcome::Waiting("a newer revision came before all was applied".into()));
+                }
+                Wave::OutOfReach => return Ok(false),
             }
             let missing_kinds = self.target.as_ref().is_some_and(super::render::Target::has_unknown_kinds);
             if again && wave.stage == Stage::Definitions && missing_kinds && self.established(ids, events).await {
