@@ -254,7 +254,9 @@ fn healthy_upstream<H: History>(
     // What drifted is no proof of what was rendered; what ran before the drift still is.
     let (drifted, sound): (Vec<_>, Vec<_>) = proofs.partition(|it| upstream.state.drifted && it.until.is_none());
     let opens = |healthy: &Healthy| {
-        let time = healthy.since.saturating_add(soak).unwrap_or(Timestamp::MAX);
+        // A clock that was set back makes a time to come of when it became healthy. That it is healthy stays true, and nothing has soaked by it.
+        let since = healthy.since.min(healthy.until.unwrap_or(now)).min(now);
+        let time = since.saturating_add(soak).unwrap_or(Timestamp::MAX);
         healthy.until.is_none_or(|until| time <= until).then_some(time)
     };
     let earliest = sound.iter().filter_map(|healthy| Some((opens(healthy)?, *healthy))).min_by_key(|(time, _)| *time);

@@ -103,6 +103,31 @@ fn soaking() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_opens_no_gate_early_and_closes_none_that_needs_no_time() {
+    let soaking = |seconds: i64| {
+        let scene = Scene::new().commit("c1", "Promote-To: staging").healthy("dev", "c1", 990);
+        let mut scene =
+            scene.change("staging", |it| it.promotion.as_mut().unwrap().soak = SignedDuration::from_secs(seconds));
+        scene.now = at(100);
+        scene
+    };
+    soaking(0).check(expect![[r#"
+        staging to c1, asked by c1: promote
+    "#]]);
+    soaking(60).check(expect![[r#"
+        staging to c1, asked by c1: wait at upstream/dev to 2027-01-15T08:02:40Z: dev is healthy at c10000000000 since 2027-01-15T08:16:30Z, and must stay so until 2027-01-15T08:02:40Z
+    "#]]);
+    // Another revision took its place, by the clock that was set back.
+    let replaced = |seconds| soaking(seconds).commit("c2", "x").healthy("dev", "c2", 200);
+    replaced(0).check(expect![[r#"
+        staging to c1, asked by c1: promote
+    "#]]);
+    replaced(60).check(expect![[r#"
+        staging to c1, asked by c1: wait at upstream/dev to 2027-01-15T08:02:40Z: dev was healthy at c10000000000 since 2027-01-15T08:16:30Z, and must stay so until 2027-01-15T08:02:40Z
+    "#]]);
+}
+
+#[test]
 fn nowhere_to_promote_from() {
     let from = |scene: Scene, name: &str, from: &str| {
         scene.change(name, |it| it.promotion.as_mut().unwrap().from = vec![from.into()])
