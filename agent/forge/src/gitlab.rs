@@ -14,6 +14,8 @@ use crate::{
 
 /// The longest description of a status, in characters.
 const DESCRIPTION: usize = 255;
+/// The longest URL of a status, in bytes.
+const LONGEST_URL: usize = 255;
 
 /// A project on GitLab.
 #[derive(Debug)]
@@ -209,12 +211,26 @@ impl Forge for GitLab {
     fn merge(&self, number: u64, merge: &Merge) -> Result<(), Error> {
         let message = format!("{}\n\n{}", merge.title, merge.message);
         let squash = merge.method == MergeMethod::Squash;
-        let mut body = json!({"sha": merge.head, "squash": squash, "should_remove_source_branch": true});
-        body[if squash { "squash_commit_message" } else { "merge_commit_message" }] = json!(message.trim_end());
-        match self.api.put::<Value>(&self.path(&["merge_requests", &number.to_string(), "merge"]), &body) {
-            Ok(_) => Ok(()),
+        // A project may squash whatever is asked for, and the trailers have to be in the commit that comes.
+        let body = json!({
+            "sha": merge.head, "squash": squash, "should_remove_source_branch": true,
+            "merge_commit_message": message.trim_end(), "squash_commit_message": message.trim_end(),
+        });
+        let merged = self.api.put::<MergeRequest>(&self.path(&["merge_requests", &number.to_string(), "merge"]), &body);
+        match merged.map(PullRequest::from) {
+            Ok(pull) if pull.state == State::Merged => Ok(()),
+            Ok(pull) => Err(Error::NotMergeable {
+                forge: self.api.forge(),
+                number,
+                message: format!("it was accepted, and is {:?} still", pull.state),
+            }),
             Err(Error::Refused { status: 409, .. }) => Err(Error::HeadMoved { number, head: merge.head.clone() }),
             Err(Error::Refused { status: 405 | 406 | 422, message, forge, .. }) => {
+                // The answer to an earlier attempt may have been lost.
+                let now = self.get(number)?;
+                if now.state == State::Merged && now.head_commit == merge.head {
+                    return Ok(());
+                }
                 Err(Error::NotMergeable { forge, number, message })
             }
             Err(error) => Err(error),
@@ -244,6 +260,9 @@ impl Forge for GitLab {
     }
 
     fn add_labels(&self, number: u64, labels: &[Label]) -> Result<(), Error> {
+        if labels.is_empty() {
+            return Ok(());
+        }
         for label in labels {
             if self.api.get_if_there::<Value>(&self.path(&["labels", &label.name]))?.is_some() {
                 continue;
@@ -285,12 +304,16 @@ impl Forge for GitLab {
         };
         let mut body =
             json!({"name": status.name, "state": state, "description": cut(&status.description, DESCRIPTION)});
-        if let Some(url) = &status.url {
+        if let Some(url) = status.url.as_ref().filter(|url| url.len() <= LONGEST_URL) {
             body["target_url"] = json!(url);
         }
         match self.api.post::<Value>(&self.path(&["statuses", commit]), &body) {
             Ok(_) => Ok(()),
-            // A status that has the state already can't be given it again.
+            // One of the same name is being written, and GitLab asks to try again.
+            Err(Error::Refused { status: status @ 409, message, forge, request }) => {
+                Err(Error::Server { forge, request, status, message })
+            }
+            // A status that has the state already can't be given it again, nor another description before it ends.
             Err(Error::Refused { status: 400, message, .. }) if message.contains("Cannot transition status") => Ok(()),
             Err(error) => Err(error),
         }

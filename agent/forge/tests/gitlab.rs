@@ -90,8 +90,10 @@ fn merge_requests() {
 fn merges_are_guarded() {
     let merge = |method| Merge { head: HEAD.into(), method, title: "t".into(), message: "m".into() };
     let body = |squash: bool| {
-        let name = if squash { "squash_commit_message" } else { "merge_commit_message" };
-        json!({"sha": HEAD, "squash": squash, "should_remove_source_branch": true, name: "t\n\nm"})
+        json!({
+            "sha": HEAD, "squash": squash, "should_remove_source_branch": true, "merge_commit_message": "t\n\nm",
+            "squash_commit_message": "t\n\nm",
+        })
     };
     let path = "PUT /merge_requests/7/merge";
     check(vec![(path, body(false), 200, request(&json!({"state": "merged"})))], |forge| {
@@ -102,15 +104,22 @@ fn merges_are_guarded() {
         forge.merge(7, &merge(MergeMethod::Squash))
     })
     .unwrap();
-    let refused = |status, message: &str| {
-        check(vec![(path, body(false), status, json!({"message": message}))], |forge| {
-            forge.merge(7, &merge(MergeMethod::Merge))
-        })
-        .unwrap_err()
+    let refused = |status, message: &str, now: Option<&str>| {
+        let mut talk = vec![(path, body(false), status, json!({"message": message}))];
+        talk.extend(now.map(|now| ("GET /merge_requests/7", Value::Null, 200, request(&json!({"state": now})))));
+        check(talk, |forge| forge.merge(7, &merge(MergeMethod::Merge)))
     };
-    assert!(matches!(refused(409, "SHA does not match HEAD of source branch"), Error::HeadMoved { .. }));
-    assert!(matches!(refused(405, "405 Method Not Allowed"), Error::NotMergeable { .. }));
-    assert!(matches!(refused(422, "Branch cannot be merged"), Error::NotMergeable { .. }));
+    let moved = refused(409, "SHA does not match HEAD of source branch", None);
+    assert!(matches!(moved, Err(Error::HeadMoved { .. })));
+    for (status, message) in [(405, "405 Method Not Allowed"), (422, "Branch cannot be merged")] {
+        assert!(matches!(refused(status, message, Some("opened")), Err(Error::NotMergeable { .. })));
+    }
+    // It was merged by an attempt whose answer was lost.
+    refused(405, "405 Method Not Allowed", Some("merged")).unwrap();
+    // What is only accepted is not merged.
+    let accepted =
+        check(vec![(path, body(false), 200, request(&json!({})))], |forge| forge.merge(7, &merge(MergeMethod::Merge)));
+    assert!(matches!(accepted, Err(Error::NotMergeable { .. })));
 }
 
 #[test]
@@ -172,6 +181,12 @@ fn statuses() {
     let same = json!({"message": {"state": ["Cannot transition status via :enqueue from :pending"]}});
     check(vec![(path, body("pending"), 400, same)], |forge| forge.set_status(HEAD, &status(StatusState::Pending)))
         .unwrap();
+    let busy = json!({"message": "Resource is being updated"});
+    let busy =
+        check(vec![(path, body("success"), 409, busy)], |forge| forge.set_status(HEAD, &status(StatusState::Success)));
+    assert!(busy.is_err_and(|error| error.class() == plumb_forge::Class::Transient));
+    let far = Status { url: Some(format!("https://example.com/{}", "x".repeat(300))), ..status(StatusState::Success) };
+    check(vec![(path, body("success"), 201, json!({"id": 1}))], |forge| forge.set_status(HEAD, &far)).unwrap();
     let list = "GET /repository/commits/6dcb09b5b57875f334f61aebed695e2e4193db5e/statuses?per_page=100&page=1";
     let all = json!([
         {"name": "a", "status": "running", "description": null, "target_url": null},
