@@ -1,8 +1,19 @@
 //! The gates of a promotion, each asked on the real cluster.
 
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU16, Ordering},
+};
+
 use anyhow::{Result, ensure};
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, Uri},
+};
 use e2e::stage::{Stage, config_map};
-use plumb_api::PromotionRecord;
+use kube::api::{Patch, PatchParams};
+use plumb_api::{Environment, PromotionRecord};
 use serde_json::{Value, json};
 
 use crate::ledger::plumb;
@@ -54,6 +65,50 @@ async fn a_revision_soaks_and_waits_for_its_window() -> Result<()> {
     let always = json!({"schedule": "* * * * *", "duration": "2m"});
     stage.environment("staging", json!({"promotion": {"from": ["dev"], "soak": "2s", "windows": [always]}})).await?;
     stage.ready_at("staging", &request).await?;
+    stage.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revision_waits_for_what_others_say_for_consent_to_prune_and_for_the_end_of_a_freeze() -> Result<()> {
+    let stage = Stage::new("consent").await?;
+    let service = Service::start().await?;
+    let checks = json!([{"name": "slo", "url": service.url}]);
+    environments(&stage, json!({"checks": checks})).await?;
+    let more = format!("namespace: {}\nresources: [s.yaml, t.yaml]\n", stage.ns());
+    let files = [
+        ("overlays/staging/kustomization.yaml", Some(&*more)),
+        ("overlays/staging/t.yaml", Some(&*config_map("t", "one"))),
+    ];
+    let first = stage.push("two objects\n\nPromote-To: staging\n", &files).await?;
+    gate_says(&stage, &first, "http/slo", "wait", "503").await?;
+    ensure!(stage.value("s").await?.is_none(), "promoted past a closed gate");
+    let asked = service.asked();
+    let names = |text: &str| text.contains("environment=staging") && text.contains(&format!("revision={first}"));
+    ensure!(asked.iter().all(|query| names(query)) && !asked.is_empty(), "{asked:?}");
+    service.answer(StatusCode::OK);
+    stage.ready_at("staging", &first).await?;
+
+    // One object less, within a freeze.
+    let freeze = json!([{"schedule": "* * * * *", "duration": "2m", "freeze": true}]);
+    let spec = |windows: &Value| json!({"promotion": {"from": ["dev"], "checks": checks, "windows": windows}, "prune": {"limit": 0}});
+    stage.environment("staging", spec(&freeze)).await?;
+    let fewer = format!("namespace: {}\nresources: [s.yaml]\n", stage.ns());
+    let files = [("overlays/staging/kustomization.yaml", Some(&*fewer)), ("overlays/staging/t.yaml", None)];
+    let second = stage.push("one object\n\nPromote-To: staging\n", &files).await?;
+    gate_says(&stage, &second, "window", "wait", "freeze").await?;
+    let promotion = spec(&json!([]));
+    stage.environment("staging", promotion).await?;
+    gate_says(&stage, &second, "prune", "wait", "plumb.dev/allow-prune").await?;
+    ensure!(stage.value("t").await?.is_some(), "it was pruned without consent");
+    let consent = json!({"metadata": {"annotations": {"plumb.dev/allow-prune": second}}});
+    stage.api::<Environment>().patch("staging", &PatchParams::default(), &Patch::Merge(consent)).await?;
+    stage.ready_at("staging", &second).await?;
+    stage
+        .wait("the object to go", async || {
+            ensure!(stage.value("t").await?.is_none(), "it is there");
+            Ok(())
+        })
+        .await?;
     stage.end().await
 }
 
@@ -218,4 +273,35 @@ async fn two_hundred_revisions_come_faster_than_they_are_promoted() -> Result<()
         })
         .await?;
     stage.end().await
+}
+
+/// What is asked by the gate `http/…`: it answers with one status, and remembers how it was asked.
+struct Service {
+    url: String,
+    state: Arc<(AtomicU16, Mutex<Vec<String>>)>,
+}
+
+impl Service {
+    async fn start() -> Result<Self> {
+        let state = Arc::new((AtomicU16::new(503), Mutex::default()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}/ok", listener.local_addr()?);
+        let router = Router::new().fallback(answer).with_state(state.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { url, state })
+    }
+
+    fn answer(&self, status: StatusCode) {
+        self.state.0.store(status.as_u16(), Ordering::SeqCst);
+    }
+
+    /// The queries so far.
+    fn asked(&self) -> Vec<String> {
+        self.state.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+async fn answer(State(state): State<Arc<(AtomicU16, Mutex<Vec<String>>)>>, uri: Uri) -> StatusCode {
+    state.1.lock().unwrap_or_else(PoisonError::into_inner).push(uri.query().unwrap_or_default().to_owned());
+    StatusCode::from_u16(state.0.load(Ordering::SeqCst)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

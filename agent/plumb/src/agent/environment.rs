@@ -45,6 +45,7 @@ use expressions::Expressions;
 pub(crate) use inputs::Inputs;
 use inputs::Sources;
 use reconcile::Outcome;
+pub(crate) use reconcile::agrees_to_prune;
 pub(crate) use rehearsal::refusals;
 use render::Target;
 pub(crate) use render::prepare;

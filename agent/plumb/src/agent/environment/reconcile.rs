@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use plumb_api::{Reason, RevisionRecord};
+use plumb_api::{Environment, Reason, RevisionRecord};
 use plumb_delivery::{
     GroupKind, HookPhase, Inventory, Known, ManifestError, ObjectId, Plan, PlanError, Policy, Stage, Watching,
     health::HealthStatus, plan,
@@ -239,9 +239,7 @@ impl Worker {
 
     /// How many objects a revision may delete.
     fn prune_limit(&self, revision: &CommitId) -> Option<usize> {
-        let allowed = self.environment.metadata.annotations.as_ref().and_then(|all| all.get(ALLOW_PRUNE_ANNOTATION));
-        // Seven digits are what git shows at least.
-        if allowed.is_some_and(|allowed| allowed.len() >= 7 && revision.as_str().starts_with(allowed.as_str())) {
+        if agrees_to_prune(&self.environment, revision.as_str()) {
             return None;
         }
         self.environment.spec.prune.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
@@ -427,4 +425,11 @@ impl Worker {
         let result = if succeeded { "success" } else { "failure" };
         self.cx.metrics.writes.with_label_values(&[&self.key.namespace, &self.key.name, operation, result]).inc();
     }
+}
+
+/// Whether somebody agreed that a revision may delete more than the limit.
+pub(crate) fn agrees_to_prune(environment: &Environment, revision: &str) -> bool {
+    let allowed = environment.metadata.annotations.as_ref().and_then(|all| all.get(ALLOW_PRUNE_ANNOTATION));
+    // Seven digits are what git shows at least.
+    allowed.is_some_and(|allowed| allowed.len() >= 7 && revision.starts_with(allowed.as_str()))
 }

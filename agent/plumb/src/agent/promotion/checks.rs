@@ -16,7 +16,7 @@ use super::render;
 use crate::agent::{
     Context, Inputs,
     board::Key,
-    environment::{connection, refusals},
+    environment::{agrees_to_prune, connection, refusals},
     fields::Copier,
     forge,
 };
@@ -129,8 +129,7 @@ async fn prune(cx: &Context, environment: &Environment, manifests: &Manifests, r
         Err(error) => return Some(wait("prune", error.to_string())),
     };
     let doomed = inventory.0.iter().filter(|id| !manifests.objects.contains_key(*id)).count();
-    let allowed = environment.metadata.annotations.as_ref().and_then(|all| all.get("plumb.dev/allow-prune"));
-    if allowed.is_some_and(|allowed| allowed.len() >= 7 && revision.starts_with(allowed.as_str())) {
+    if agrees_to_prune(environment, revision) {
         return Some(pass("prune", format!("{doomed} objects would be deleted, and somebody agreed to it")));
     }
     if doomed <= usize::try_from(limit).unwrap_or(usize::MAX) {

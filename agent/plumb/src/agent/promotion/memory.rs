@@ -14,7 +14,7 @@ use plumb_delivery::{
 use plumb_git::CommitId;
 use tokio::sync::watch;
 
-use crate::agent::{board::Key, fields::copies};
+use crate::agent::{board::Key, environment::agrees_to_prune, fields::copies};
 
 /// What is kept between decisions on one repository, so that an event in the cluster costs no walk through the history.
 #[derive(Default)]
@@ -41,6 +41,8 @@ struct Looked {
     gates: Vec<Gate>,
     time: Timestamp,
     generation: Option<i64>,
+    /// Whether somebody agreed to what would be deleted.
+    consent: bool,
     /// The head that was looked at, where the environment would run it.
     head: Option<CommitId>,
 }
@@ -87,7 +89,8 @@ impl Memory {
         let place = (Key::of(environment).name, revision.to_owned());
         let generation = environment.metadata.generation;
         let head = copies(environment).then(|| head.clone());
-        let looked = Looked { gates, time: Timestamp::now(), generation, head };
+        let consent = agrees_to_prune(environment, revision);
+        let looked = Looked { gates, time: Timestamp::now(), generation, consent, head };
         self.looked.lock().unwrap_or_else(PoisonError::into_inner).insert(place, looked);
     }
 
@@ -101,14 +104,20 @@ impl Memory {
     pub(super) fn checks(&self, environments: &[Arc<Environment>], head: &CommitId) -> Checks {
         let now = Timestamp::now();
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        looked.retain(|(name, _), looked| {
+        looked.retain(|(name, revision), looked| {
             let environment = environments.iter().find(|environment| Key::of(&***environment).name == *name);
+            let same = |environment: &Arc<Environment>| {
+                environment.metadata.generation == looked.generation
+                    && agrees_to_prune(environment, revision) == looked.consent
+            };
             let due = looked.gates.iter().filter_map(|gate| match gate.verdict {
                 GateVerdict::Wait { until } => until,
                 GateVerdict::Pass | GateVerdict::Fail => None,
             });
-            environment.is_some_and(|environment| environment.metadata.generation == looked.generation)
+            environment.is_some_and(same)
                 && looked.head.as_ref().is_none_or(|at| at == head)
+                // What was found at a time to come was found before the clock was set back.
+                && looked.time <= now
                 && now.duration_since(looked.time) < GOOD_FOR
                 && due.min().is_none_or(|due| due > now)
         });
