@@ -37,6 +37,8 @@ pub(crate) struct Accumulator<'a> {
     loader: &'a Loader<'a>,
     pub(crate) errors: Vec<Error>,
     kustomizations: usize,
+    /// How many of the kustomizations that are being worked on have validators, which see in what order metadata came.
+    validating: usize,
     /// The repositories that led here, outermost first.
     clones: Vec<resources::Reached>,
 }
@@ -119,7 +121,7 @@ pub(crate) struct Top {
 
 impl<'a> Accumulator<'a> {
     pub(crate) fn new(loader: &'a Loader<'a>) -> Self {
-        Self { loader, errors: Vec::new(), kustomizations: 0, clones: Vec::new() }
+        Self { loader, errors: Vec::new(), kustomizations: 0, validating: 0, clones: Vec::new() }
     }
 
     /// Works through the kustomization of a directory and all that it leads to; `url` is where its repository came from.
@@ -224,7 +226,15 @@ impl<'a> Accumulator<'a> {
     }
 
     /// Does what a kustomization says; `accumulated` is what the kustomization around a component has made.
-    fn layer(&mut self, layer: &Layer<'_>, mut accumulated: Accumulated) -> Option<Accumulated> {
+    fn layer(&mut self, layer: &Layer<'_>, accumulated: Accumulated) -> Option<Accumulated> {
+        let validates = usize::from(!layer.kustomization.validators.is_empty());
+        self.validating += validates;
+        let made = self.make(layer, accumulated);
+        self.validating -= validates;
+        made
+    }
+
+    fn make(&mut self, layer: &Layer<'_>, mut accumulated: Accumulated) -> Option<Accumulated> {
         let before = self.errors.len();
         for entry in &layer.kustomization.resources {
             if !self.goes_on(layer, entry) {
@@ -283,7 +293,9 @@ impl<'a> Accumulator<'a> {
                 changed.err().map(|fault| at.problem(fault)).into_iter().collect()
             }
         };
-        resources.note_metadata();
+        if self.validating > 0 {
+            resources.note_metadata();
+        }
         if let Some(by) = &step.by {
             let noted = build_metadata::note_transformer(resources, by);
             problems.extend(noted.err().map(|fault| step.action.problem(fault)));

@@ -58,6 +58,7 @@ impl Resources {
 
     /// Looks at the metadata of all objects after a filter.
     pub(crate) fn note_metadata(&mut self) {
+        self.look_at_all(STEPS_OF_AN_OBJECT);
         self.list.iter_mut().for_each(Resource::note_metadata);
     }
 
