@@ -82,14 +82,21 @@ fn apply_to(resources: &mut Resources, selected: Vec<usize>, patch: &Resource, a
     for index in selected {
         let patched = resources.change(index, |resource| {
             // It also gives the patch the text of the version of the object, which so stays, even if it reads as null.
+            let given = Tree::plain(resource.api_version());
+            let removes = given.is_null() || given.text().is_empty();
+            let written = removes.then(|| {
+                let mut written = resource.tree.get("apiVersion").cloned().unwrap_or_else(|| Tree::added(""));
+                written.forget_type();
+                written
+            });
             if let Tree::Mapping(map) = &mut patch.tree {
-                map.insert("apiVersion".to_owned(), Tree::plain(resource.api_version()));
+                map.insert("apiVersion".to_owned(), given);
             }
-            let mut version = resource.tree.get("apiVersion").cloned().unwrap_or_else(|| Tree::added(""));
-            version.forget_type();
             let stays = patch_one(resource, &patch, allow, &budget)?;
-            if stays && let Some(map) = resource.tree.as_mapping_mut() {
-                map.insert("apiVersion".to_owned(), version);
+            if let Some(written) = written.filter(|_| stays)
+                && let Some(map) = resource.tree.as_mapping_mut()
+            {
+                map.insert("apiVersion".to_owned(), written);
             }
             Ok::<_, Fault>(stays)
         });
