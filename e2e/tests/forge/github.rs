@@ -1,46 +1,30 @@
 //! GitHub: each request is held against the published description, and each answer is the description's example.
 
 use std::process::Command;
-use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use plumb_forge::{
-    Address, App, Change, Credentials, Error, Forge, Kind, Label, Marker, Merge, MergeMethod, NewPullRequest, State,
-    Status, StatusState, connect,
+    Address, App, Change, Credentials, Error, Kind, Label, Marker, Merge, MergeMethod, NewPullRequest, State, Status,
+    StatusState,
 };
 
-use crate::description::{Described, Description};
+use crate::description::{Described, Description, Stage};
 
 const PREFIX: &str = "/api/v3";
 
-struct Stage {
-    server: Described,
-    forge: Arc<dyn Forge>,
+async fn stage_with(credentials: Credentials) -> Result<Stage> {
+    let server = Described::serve(Description::of_github()?, PREFIX).await?;
+    let address = Address::of("git@github.example.com:octocat/Hello-World.git", Some(Kind::GitHub), Some(&server.url))?;
+    Stage::new(server, &address, credentials)
 }
 
-impl Stage {
-    async fn with(credentials: Credentials) -> Result<Self> {
-        let server = Described::serve(Description::of_github()?, PREFIX).await?;
-        let address =
-            Address::of("git@github.example.com:octocat/Hello-World.git", Some(Kind::GitHub), Some(&server.url))?;
-        let forge = connect(&address, credentials)?;
-        Ok(Self { server, forge })
-    }
-
-    async fn new() -> Result<Self> {
-        Self::with(Credentials::Token("a-token".into())).await
-    }
-
-    /// Calls block, and the server is a task of this runtime.
-    async fn call<T: Send + 'static>(&self, call: impl FnOnce(&dyn Forge) -> T + Send + 'static) -> Result<T> {
-        let forge = self.forge.clone();
-        Ok(tokio::task::spawn_blocking(move || call(&*forge)).await?)
-    }
+async fn stage() -> Result<Stage> {
+    stage_with(Credentials::Token("a-token".into())).await
 }
 
 #[tokio::test]
 async fn every_request_is_as_described() -> Result<()> {
-    let stage = Stage::new().await?;
+    let stage = stage().await?;
     let found = stage.call(|forge| forge.find("new-topic", "master")).await??;
     let fits = |pull: &plumb_forge::PullRequest| pull.number == 1347 && !pull.from_fork;
     ensure!(found.as_ref().is_some_and(fits), "{found:?}, asked {:?}", stage.server.asked()?);
@@ -96,7 +80,7 @@ async fn every_request_is_as_described() -> Result<()> {
 
 #[tokio::test]
 async fn refusals_are_told_apart() -> Result<()> {
-    let stage = Stage::new().await?;
+    let stage = stage().await?;
     let merge = || Merge {
         head: "6dcb09b5b57875f334f61aebed695e2e4193db5e".into(),
         method: MergeMethod::Merge,
@@ -140,7 +124,7 @@ async fn an_app_gets_its_token_first() -> Result<()> {
         installation,
         private_key: std::fs::read_to_string(&key).unwrap_or_default(),
     };
-    let stage = Stage::with(Credentials::App(app(None))).await?;
+    let stage = stage_with(Credentials::App(app(None))).await?;
     stage.call(|forge| forge.get(1347)).await??;
     let asked = stage.server.asked()?;
     let expected = [
@@ -149,7 +133,7 @@ async fn an_app_gets_its_token_first() -> Result<()> {
         "get /repos/octocat/Hello-World/pulls/1347",
     ];
     ensure!(asked == expected, "{asked:?}");
-    let stage = Stage::with(Credentials::App(app(Some("77".into())))).await?;
+    let stage = stage_with(Credentials::App(app(Some("77".into())))).await?;
     stage.call(|forge| forge.get(1347)).await??;
     let asked = stage.server.asked()?;
     ensure!(asked.first().is_some_and(|first| first == "post /app/installations/77/access_tokens"), "{asked:?}");
