@@ -44,25 +44,21 @@ impl Binding<'_> {
 }
 
 impl Certificate {
-    /// Reads armored public keys, one or more.
+    /// Reads a block of armor, which may hold several public keys.
     ///
     /// # Errors
-    /// What is wrong with them, for people.
-    pub(crate) fn read(text: &str) -> Result<Vec<Self>, &'static str> {
+    /// What is wrong with it, for people.
+    pub(crate) fn read(block: &str) -> Result<Vec<Self>, &'static str> {
         let wrong = "a public key as `gpg --armor --export` writes it is expected";
         let mut certificates = Vec::new();
-        // Each block of armor may hold several keys, and a file several blocks.
-        for block in text.split("-----BEGIN PGP PUBLIC KEY BLOCK-----").skip(1) {
-            let block = format!("-----BEGIN PGP PUBLIC KEY BLOCK-----{block}");
-            let (keys, _) = SignedPublicKey::from_string_many(&block).map_err(|_| wrong)?;
-            for key in keys {
-                let key = key.map_err(|_| wrong)?;
-                let names = names(&key);
-                if names.is_empty() {
-                    return Err("a public key has no user id that it certifies itself");
-                }
-                certificates.push(Self { key, names });
+        let (keys, _) = SignedPublicKey::from_string_many(block).map_err(|_| wrong)?;
+        for key in keys {
+            let key = key.map_err(|_| wrong)?;
+            let names = names(&key);
+            if names.is_empty() {
+                return Err("a public key has no user id that it certifies itself");
             }
+            certificates.push(Self { key, names });
         }
         if certificates.is_empty() { Err(wrong) } else { Ok(certificates) }
     }
