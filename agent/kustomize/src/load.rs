@@ -24,7 +24,7 @@ use fetched::Mounts;
 pub(crate) const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Steps to look a path up.
-const STEPS_OF_A_LOOKUP: usize = 1000;
+const STEPS_OF_A_LOOKUP: usize = 500;
 
 /// The longest path in bytes, as on Linux.
 const LONGEST_PATH: usize = 4096;

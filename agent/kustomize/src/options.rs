@@ -50,7 +50,7 @@ impl Default for Options {
             max_file_bytes: 16 << 20,
             max_bytes: 48 << 20,
             max_values: 600_000,
-            max_steps: 100_000_000,
+            max_steps: 60_000_000,
             max_depth: 64,
             max_kustomizations: 10_000,
             max_symlinks: 16,
