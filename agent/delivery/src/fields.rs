@@ -103,6 +103,41 @@ pub fn copy(selection: &Selection, from: &Overlay<'_>, to: &Overlay<'_>) -> Resu
     problems.or(copied)
 }
 
+/// How an overlay differs from what a copy makes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Difference {
+    /// Its files in which selected values are not those of the source.
+    pub values: Vec<String>,
+    /// Its files that say something else than before the copy, besides these values.
+    pub others: Vec<String>,
+}
+
+/// Compares an overlay with the one that it was before values were copied: `changed` are the files that differ between the two.
+///
+/// # Errors
+/// All that stands in the way of copying again.
+pub fn compare(
+    selection: &Selection,
+    from: &Overlay<'_>,
+    before: &Overlay<'_>,
+    after: &Overlay<'_>,
+    changed: &[String],
+) -> Result<Difference, Vec<Error>> {
+    let values = copy(selection, from, after)?.files.into_keys().collect();
+    // What could not be copied to at all became something else.
+    let copied = copy(selection, from, before).unwrap_or_default().files;
+    let mut problems = Problems::default();
+    let mut others = Vec::new();
+    for file in changed {
+        let text = (after.read)(file).map_err(|why| Error::Unreadable { file: file.clone(), why });
+        let Some(text) = problems.take(text) else { continue };
+        if copied.get(file).is_none_or(|copied| Some(copied.as_bytes()) != text.as_deref()) {
+            others.push(file.clone());
+        }
+    }
+    problems.or(Difference { values, others })
+}
+
 /// The kustomization files of both, when anything of them is wanted.
 fn kustomizations(
     selection: &Selection,

@@ -10,6 +10,9 @@
 //! hold:                # stops promotions
 //!   reason: freeze until Monday
 //! strategy: Fields     # the environment runs the head, and this is the revision whose values were copied into its overlay
+//! fields:              # which values these are, so that anyone can copy them again
+//!   from: overlays/dev
+//!   images: ['*']
 //! ```
 //!
 //! Whoever moves a pin by hand writes `apiVersion`, `kind` and `revision`; the rest is optional.
@@ -17,6 +20,8 @@
 mod file;
 
 pub use file::{Error, parse, print};
+
+use crate::fields::Selection;
 
 /// The name of the file, beside the environment's `kustomization.yaml`.
 pub const FILE: &str = "promoted.yaml";
@@ -36,6 +41,17 @@ pub struct Pin {
     pub hold: Option<Hold>,
     /// What a promotion brings of the revision.
     pub strategy: Strategy,
+    /// Which values were copied, with [`Strategy::Fields`].
+    pub fields: Option<CopiedFields>,
+}
+
+/// Which values a promotion copied into the overlay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedFields {
+    /// The directory of the overlay that had them at the revision, from the root of the repository.
+    pub from: String,
+    /// Which they are.
+    pub selection: Selection,
 }
 
 /// What a promotion brings of a revision.
@@ -52,7 +68,15 @@ impl Pin {
     /// A pin that names a revision and says nothing else.
     #[must_use]
     pub fn new(revision: String) -> Self {
-        Self { revision, from: Vec::new(), requested_by: None, rollback_of: None, hold: None, strategy: Strategy::Tree }
+        Self {
+            revision,
+            from: Vec::new(),
+            requested_by: None,
+            rollback_of: None,
+            hold: None,
+            strategy: Strategy::Tree,
+            fields: None,
+        }
     }
 }
 

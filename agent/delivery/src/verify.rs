@@ -12,6 +12,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::fields::Difference;
 use crate::ledger::Entry;
 use crate::pin::Pin;
 use crate::promotion::{History, Signed};
@@ -32,7 +33,7 @@ pub struct Commit {
     pub time: Timestamp,
     /// The pins that differ between this commit and its first parent.
     pub pins: Vec<PinChange>,
-    /// How many other files differ, besides those of an overlay into which its promotion copies values.
+    /// How many other files differ, besides those of [`PinChange::overlay`].
     pub others: usize,
 }
 
@@ -45,6 +46,11 @@ pub struct PinChange {
     pub before: Option<Result<Pin, String>>,
     /// What it says now; `None` when it is gone.
     pub after: Option<Result<Pin, String>>,
+    /// The other files of its overlay that the commit changed, where values are copied into it.
+    pub overlay: Vec<String>,
+    /// How the overlay differs from what copying the values of the pin makes of it, or why they can't be copied; `None` when the pin does not
+    /// tell which values they are.
+    pub copied: Option<Result<Difference, String>>,
 }
 
 /// The ledger of one environment.

@@ -300,3 +300,42 @@ fn a_broken_file_is_told() {
         "#]],
     );
 }
+
+#[test]
+fn what_a_copy_did_not_make_is_told() {
+    let before = [
+        ("overlays/dev/kustomization.yaml", "images: [{name: app, newTag: v2}]\n"),
+        ("overlays/dev/a.yaml", "a: 2\n"),
+        ("overlays/staging/kustomization.yaml", "images: [{name: app, newTag: v1}]\n"),
+        ("overlays/staging/a.yaml", "a: 1 # kept\n"),
+        ("overlays/staging/b.yaml", "b: 1\n"),
+    ];
+    let selection = Selection { images: vec!["app".into()], ..named(&[("a.yaml", "a")]) };
+    let differs = |edits: &[(&str, Option<&str>)]| {
+        let read = |path: &str| {
+            let found = before.iter().find(|(name, _)| *name == path).map(|(_, text)| *text);
+            Ok(found.map(|text| text.as_bytes().to_vec()))
+        };
+        let edited = |path: &str| match edits.iter().find(|(name, _)| *name == path) {
+            Some((_, text)) => Ok(text.map(|text| text.as_bytes().to_vec())),
+            None => read(path),
+        };
+        let changed: Vec<String> = edits.iter().map(|(path, _)| (*path).to_owned()).collect();
+        let of = |directory, read| Overlay { directory, read };
+        let (from, to) = (of("overlays/dev", &read), of("overlays/staging", &read));
+        compare(&selection, &from, &to, &of("overlays/staging", &edited), &changed)
+    };
+    let (kustomization, a) = ("overlays/staging/kustomization.yaml", "overlays/staging/a.yaml");
+    let image = (kustomization, Some("images: [{name: app, newTag: v2}]\n"));
+    let difference = |values: &[&str], others: &[&str]| {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Ok(Difference { values: owned(values), others: owned(others) })
+    };
+    assert_eq!(differs(&[image, (a, Some("a: 2 # kept\n"))]), difference(&[], &[]));
+    assert_eq!(differs(&[image]), difference(&[a], &[]));
+    assert_eq!(differs(&[image, (a, Some("a: 3 # kept\n"))]), difference(&[a], &[a]));
+    assert_eq!(differs(&[image, (a, Some("a: 2 # kept\nb: 1\n"))]), difference(&[], &[a]));
+    let b = "overlays/staging/b.yaml";
+    assert_eq!(differs(&[image, (a, Some("a: 2 # kept\n")), (b, None)]), difference(&[], &[b]));
+    assert!(differs(&[image, (a, None)]).is_err());
+}

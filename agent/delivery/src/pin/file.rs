@@ -3,7 +3,8 @@
 use plumb_yaml::{Data, Limits, Node, Schema, Value};
 use serde_json::json;
 
-use super::{Hold, Pin, Strategy};
+use super::{CopiedFields, Hold, Pin, Strategy};
+use crate::fields::{Named, Selection};
 
 const API_VERSION: &str = "plumb.dev/v1alpha1";
 const KIND: &str = "Pin";
@@ -89,18 +90,19 @@ pub fn parse(text: &[u8], file: &str) -> Result<Pin, Error> {
         return Err(Error::Documents { file: file.to_owned(), count: documents.len() });
     };
     let reader = Reader { file };
-    let fields = ["apiVersion", "kind", "revision", "from", "requestedBy", "rollbackOf", "hold", "strategy"];
-    let [api_version, kind, revision, from, requested_by, rollback_of, hold, strategy] =
-        reader.fields("the file", document, fields)?;
+    let known = ["apiVersion", "kind", "revision", "from", "requestedBy", "rollbackOf", "hold", "strategy", "fields"];
+    let [api_version, kind, revision, from, requested_by, rollback_of, hold, strategy, fields] =
+        reader.fields("the file", document, known)?;
     reader.constant(reader.required(document, "apiVersion", api_version)?, "apiVersion", API_VERSION)?;
     reader.constant(reader.required(document, "kind", kind)?, "kind", KIND)?;
     Ok(Pin {
         revision: reader.commit(reader.required(document, "revision", revision)?, "revision")?,
-        from: from.map(|from| reader.names(from)).transpose()?.unwrap_or_default(),
+        from: from.map(|from| reader.names(from, "from")).transpose()?.unwrap_or_default(),
         requested_by: requested_by.map(|commit| reader.commit(commit, "requestedBy")).transpose()?,
         rollback_of: rollback_of.map(|commit| reader.commit(commit, "rollbackOf")).transpose()?,
         hold: hold.map(|hold| reader.hold(hold)).transpose()?,
         strategy: strategy.map(|strategy| reader.strategy(strategy)).transpose()?.unwrap_or_default(),
+        fields: fields.map(|fields| reader.copied(fields)).transpose()?,
     })
 }
 
@@ -112,7 +114,7 @@ pub fn print(pin: &Pin) -> String {
         [one] => Some(json!(one)),
         several => Some(json!(several)),
     };
-    let fields: [(&str, Option<Value>); 8] = [
+    let fields: [(&str, Option<Value>); 9] = [
         ("apiVersion", Some(json!(API_VERSION))),
         ("kind", Some(json!(KIND))),
         ("revision", Some(json!(pin.revision))),
@@ -121,11 +123,22 @@ pub fn print(pin: &Pin) -> String {
         ("rollbackOf", pin.rollback_of.as_ref().map(|commit| json!(commit))),
         ("hold", pin.hold.as_ref().map(|hold| json!({"reason": hold.reason}))),
         ("strategy", (pin.strategy == Strategy::Fields).then(|| json!("Fields"))),
+        ("fields", pin.fields.as_ref().map(copied)),
     ];
     // A document for each field, since the printer sorts keys and people read from the top.
     let fields = fields.into_iter().filter_map(|(name, value)| Some(plumb_yaml::print(&json!({name: value?}))));
     let header = if pin.strategy == Strategy::Fields { FIELDS_HEADER } else { HEADER };
     [header.to_owned()].into_iter().chain(fields).collect()
+}
+
+/// What is selected, without the lists that select nothing.
+fn copied(fields: &CopiedFields) -> Value {
+    let CopiedFields { from, selection: Selection { images, charts, named } } = fields;
+    let named: Vec<Value> = named.iter().map(|Named { file, field }| json!({"file": file, "field": field})).collect();
+    let lists = [("images", json!(images)), ("charts", json!(charts)), ("named", json!(named))];
+    let lists = lists.into_iter().filter(|(_, list)| list.as_array().is_some_and(|list| !list.is_empty()));
+    let all = [("from", json!(from))].into_iter().chain(lists);
+    all.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Reads fields, and names the file in errors.
@@ -182,18 +195,44 @@ impl Reader<'_> {
     }
 
     /// One name, or a list of names.
-    fn names(&self, node: &Node) -> Result<Vec<String>, Error> {
+    fn names(&self, node: &Node, field: &'static str) -> Result<Vec<String>, Error> {
         match &node.data {
-            Data::Sequence(items) => items.iter().map(|item| self.name(item)).collect(),
-            _ => Ok(vec![self.name(node)?]),
+            Data::Sequence(items) => items.iter().map(|item| self.name(item, field)).collect(),
+            _ => Ok(vec![self.name(node, field)?]),
         }
     }
 
-    fn name(&self, node: &Node) -> Result<String, Error> {
+    fn name(&self, node: &Node, field: &'static str) -> Result<String, Error> {
         match node.text() {
             Some(text) if !text.is_empty() && !node.is_null() => Ok(text.to_owned()),
-            _ => Err(self.wrong(node, "from", "the name of an environment, or a list of names")),
+            _ => Err(self.wrong(node, field, "a name, or a list of names")),
         }
+    }
+
+    fn copied(&self, node: &Node) -> Result<CopiedFields, Error> {
+        let [from, images, charts, named] = self.fields("fields", node, ["from", "images", "charts", "named"])?;
+        let from = self.required(node, "fields.from", from)?;
+        let Some(from) = from.text().map(str::to_owned) else {
+            return Err(self.wrong(from, "fields.from", "the directory of an overlay"));
+        };
+        let images = images.map(|images| self.names(images, "fields.images")).transpose()?.unwrap_or_default();
+        let charts = charts.map(|charts| self.names(charts, "fields.charts")).transpose()?.unwrap_or_default();
+        let named = match named {
+            None => Vec::new(),
+            Some(list) => match &list.data {
+                Data::Sequence(items) => items.iter().map(|item| self.named(item)).collect::<Result<_, _>>()?,
+                _ => return Err(self.wrong(list, "fields.named", "a list of files and fields")),
+            },
+        };
+        Ok(CopiedFields { from, selection: Selection { images, charts, named } })
+    }
+
+    fn named(&self, node: &Node) -> Result<Named, Error> {
+        let [file, field] = self.fields("an element of fields.named", node, ["file", "field"])?;
+        Ok(Named {
+            file: self.name(self.required(node, "file", file)?, "file")?,
+            field: self.name(self.required(node, "field", field)?, "field")?,
+        })
     }
 
     fn strategy(&self, node: &Node) -> Result<Strategy, Error> {

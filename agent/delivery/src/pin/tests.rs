@@ -2,6 +2,10 @@ use expect_test::{Expect, expect};
 use proptest::{prelude::*, strategy::Strategy as _};
 
 use super::{Strategy, *};
+use crate::fields::Named;
+
+/// What names look like, with those that YAML reads as something else.
+const NAME: &str = "[a-z0-9][a-z0-9.-]{0,10}|on|null|true|1|0x1|\\*";
 
 const REVISION: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
@@ -31,6 +35,7 @@ fn what_a_person_writes() {
                 rollback_of: None,
                 hold: None,
                 strategy: Tree,
+                fields: None,
             }
         "#]],
     );
@@ -46,6 +51,7 @@ fn what_a_person_writes() {
                 rollback_of: None,
                 hold: None,
                 strategy: Tree,
+                fields: None,
             }
         "#]],
     );
@@ -62,6 +68,7 @@ fn what_a_person_writes() {
                 rollback_of: None,
                 hold: None,
                 strategy: Tree,
+                fields: None,
             }
         "#]],
     );
@@ -149,19 +156,19 @@ fn fields_that_a_pin_does_not_have_that_way() {
     check_lines(
         &format!("{valid}Revision: a\n"),
         expect![[r#"
-            overlays/staging/promoted.yaml, line 4: Revision is not a field here; the fields are apiVersion, kind, revision, from, requestedBy, rollbackOf, hold, strategy
+            overlays/staging/promoted.yaml, line 4: Revision is not a field here; the fields are apiVersion, kind, revision, from, requestedBy, rollbackOf, hold, strategy, fields
         "#]],
     );
     check_lines(
         &format!("{valid}from: [dev, []]\n"),
         expect![[r#"
-            overlays/staging/promoted.yaml, line 4: from must be the name of an environment, or a list of names
+            overlays/staging/promoted.yaml, line 4: from must be a name, or a list of names
         "#]],
     );
     check_lines(
         &format!("{valid}from: ''\n"),
         expect![[r#"
-            overlays/staging/promoted.yaml, line 4: from must be the name of an environment, or a list of names
+            overlays/staging/promoted.yaml, line 4: from must be a name, or a list of names
         "#]],
     );
     check_lines(
@@ -254,6 +261,59 @@ fn the_revision_of_values_is_told_from_one_that_runs() {
         overlays/staging/promoted.yaml, line 4: strategy must be Tree or Fields
     "#]],
     );
+    let named = vec![Named { file: "settings.yaml".into(), field: "data.value".into() }];
+    let selection = Selection { images: vec!["*".into()], charts: Vec::new(), named };
+    let pin = Pin { fields: Some(CopiedFields { from: "overlays/dev".into(), selection }), ..pin };
+    expect![[r#"
+        # The revision whose values were copied into the overlay beside this file, which runs at the head of the branch.
+        # Plumb changes both with a promotion commit.
+        apiVersion: plumb.dev/v1alpha1
+        kind: Pin
+        revision: 4b825dc642cb6eb9a060e54bf8d69288fbee4904
+        strategy: Fields
+        fields:
+          from: overlays/dev
+          images:
+          - '*'
+          named:
+          - field: data.value
+            file: settings.yaml
+    "#]]
+    .assert_eq(&print(&pin));
+    assert_eq!(parse(print(&pin).as_bytes(), "f").unwrap(), pin);
+    let with = |fields: &str, expected: Expect| {
+        check_lines(&format!("revision: {REVISION}\nstrategy: Fields\nfields: {fields}\n"), expected);
+    };
+    with(
+        "{}",
+        expect![[r#"
+        overlays/staging/promoted.yaml, line 5: fields.from is missing
+    "#]],
+    );
+    with(
+        "{from: []}",
+        expect![[r#"
+        overlays/staging/promoted.yaml, line 5: fields.from must be the directory of an overlay
+    "#]],
+    );
+    with(
+        "{from: dev, images: [~]}",
+        expect![[r#"
+        overlays/staging/promoted.yaml, line 5: fields.images must be a name, or a list of names
+    "#]],
+    );
+    with(
+        "{from: dev, named: x}",
+        expect![[r#"
+        overlays/staging/promoted.yaml, line 5: fields.named must be a list of files and fields
+    "#]],
+    );
+    with(
+        "{from: dev, named: [{file: x}]}",
+        expect![[r#"
+        overlays/staging/promoted.yaml, line 5: field is missing
+    "#]],
+    );
 }
 
 #[test]
@@ -267,14 +327,19 @@ proptest! {
     #[test]
     fn what_is_written_is_read(
         revision in prop_oneof!["[0-9a-f]{40}", "[0-9]{40}", "[0-9]{30}e[0-9]{9}", "0x[0-9]{38}".prop_map(|text| text.replace('x', "0"))],
-        from in prop::collection::vec("[a-z0-9][a-z0-9.-]{0,10}|on|null|true|1|0x1", 0..3),
+        from in prop::collection::vec(NAME, 0..3),
         requested_by in prop::option::of("[0-9a-f]{40}"),
         rollback_of in prop::option::of("[0-9a-f]{40}"),
         reason in prop::option::of("[ -~\n]{0,20}[!-~]"),
-        of_fields: bool,
+        copied in prop::option::of((NAME, prop::collection::vec(NAME, 0..3), prop::collection::vec((NAME, NAME), 0..3))),
     ) {
-        let strategy = if of_fields { Strategy::Fields } else { Strategy::Tree };
-        let pin = Pin { revision, from, requested_by, rollback_of, hold: reason.map(|reason| Hold { reason }), strategy };
+        let strategy = if copied.is_some() { Strategy::Fields } else { Strategy::Tree };
+        let fields = copied.map(|(from, images, named)| {
+            let named = named.into_iter().map(|(file, field)| Named { file, field }).collect();
+            CopiedFields { from, selection: Selection { charts: images.clone(), images, named } }
+        });
+        let hold = reason.map(|reason| Hold { reason });
+        let pin = Pin { revision, from, requested_by, rollback_of, hold, strategy, fields };
         let text = print(&pin);
         prop_assert_eq!(parse(text.as_bytes(), "f"), Ok(pin), "{}", text);
     }

@@ -1,8 +1,8 @@
 //! Commits of the branch: promotion commits must do what they say, and what they rest on must be there.
 
-use super::{Checker, PinChange, SKEW};
+use super::{Checker, PinChange, SKEW, Severity};
 use crate::ledger::{Account, Entry, Event};
-use crate::pin::Pin;
+use crate::pin::{self, Pin, Strategy};
 use crate::promotion::{History, short};
 use crate::trailers::{self, PromotionResult, RequestKind};
 
@@ -36,7 +36,10 @@ impl<H: History> Checker<'_, H> {
         match commit.pins.as_slice() {
             [] => self.problem(to, &commit.id, "forged", "it says that it promotes, and moves no pin".into()),
             [pin] => match &pin.after {
-                Some(Ok(after)) => self.promotion(index, &result, pin, after)?,
+                Some(Ok(after)) => {
+                    self.promotion(index, &result, pin, after)?;
+                    self.values(index, &result, pin, after, Severity::Problem);
+                }
                 Some(Err(why)) => self.problem(to, &commit.id, "forged", format!("its pin can't be read: {why}")),
                 None => self.problem(to, &commit.id, "forged", "it says that it promotes, and removes the pin".into()),
             },
@@ -78,7 +81,57 @@ impl<H: History> Checker<'_, H> {
             request: Some(request.to_owned()),
             gates: Vec::new(),
         };
-        self.promotion(index, &result, pin, after)
+        self.promotion(index, &result, pin, after)?;
+        self.values(index, &result, pin, after, Severity::Notice);
+        Ok(())
+    }
+
+    /// An overlay into which values are copied has those of the revision. What else changed in it weighs more in a commit of Plumb's own than
+    /// in one that a person merged.
+    fn values(&mut self, index: usize, result: &PromotionResult, pin: &PinChange, after: &Pin, others: Severity) {
+        if after.strategy != Strategy::Fields {
+            return;
+        }
+        let (id, to, revision) = (&self.input.commits[index].id, result.to.as_str(), short(&after.revision));
+        if result.released {
+            if !pin.overlay.is_empty() {
+                let message = format!("it says that it ends a hold, and changes {}", pin.overlay.join(", "));
+                self.problem(to, id, "forged", message);
+            }
+            return;
+        }
+        if let Some(fields) = &after.fields {
+            match self.names.get(&pin::path(&fields.from)) {
+                None => {
+                    let message = format!("no ledger tells of which environment {} has the values", fields.from);
+                    self.notice(to, id, "unproven", message);
+                }
+                Some(name) if name == to => {
+                    self.problem(to, id, "forged", "it copies values from the overlay that it copies them to".into());
+                }
+                Some(_) => {}
+            }
+        }
+        match &pin.copied {
+            None => {
+                self.notice(to, id, "unproven", "its pin does not tell which values were copied".into());
+            }
+            Some(Err(why)) => {
+                self.problem(to, id, "forged", format!("the values of {revision} can't be copied again: {why}"));
+            }
+            Some(Ok(difference)) => {
+                if !difference.values.is_empty() {
+                    let message = format!("the values of {revision} are not in {}", difference.values.join(", "));
+                    self.problem(to, id, "forged", message);
+                }
+                if !difference.others.is_empty() {
+                    let files = difference.others.join(", ");
+                    let kind = if others == Severity::Problem { "forged" } else { "by-hand" };
+                    let message = format!("more than the values of {revision} changed in {files}");
+                    self.find(others, to, id, kind, message);
+                }
+            }
+        }
     }
 
     /// A pin that was moved by no promotion commit.
@@ -95,6 +148,13 @@ impl<H: History> Checker<'_, H> {
                 let message =
                     format!("{} moved the pin to {}; no request asked for it", commit.author, short(&after.revision));
                 self.notice(&name, &commit.id, "by-hand", message);
+                if let Some(Ok(difference)) = pin.copied.as_ref().filter(|_| after.strategy == Strategy::Fields)
+                    && !difference.values.is_empty()
+                {
+                    let files = difference.values.join(", ");
+                    let message = format!("the values of {} are not in {files}", short(&after.revision));
+                    self.notice(&name, &commit.id, "by-hand", message);
+                }
                 self.reachable(&name, &commit.id, &after.revision)?;
             }
         }
@@ -279,7 +339,7 @@ impl<H: History> Checker<'_, H> {
                 } else {
                     ("skipped", format!("by its ledger, {upstream} was not healthy at {}", short(&result.revision)))
                 };
-                let severity = if kind == "skipped" { super::Severity::Problem } else { super::Severity::Notice };
+                let severity = if kind == "skipped" { Severity::Problem } else { Severity::Notice };
                 self.find(severity, to, id, kind, message);
             }
         }

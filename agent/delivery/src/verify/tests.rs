@@ -5,8 +5,9 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::Digest;
+use crate::fields::Selection;
 use crate::ledger::{Entry, Event};
-use crate::pin::Hold;
+use crate::pin::{CopiedFields, Hold, Strategy};
 use crate::promotion::Resolved;
 use crate::trailers::{self, PromotionResult};
 
@@ -63,7 +64,9 @@ impl Scene {
     fn moves(mut self, environment: &str, pin: Pin) -> Self {
         let before = self.pins.insert(environment.to_owned(), pin.clone()).map(Ok);
         let path = format!("overlays/{environment}/promoted.yaml");
-        self.commits.last_mut().unwrap().pins.push(PinChange { path, before, after: Some(Ok(pin)) });
+        let copied = pin.fields.as_ref().map(|_| Ok(Difference::default()));
+        let moved = PinChange { path, before, after: Some(Ok(pin)), overlay: Vec::new(), copied };
+        self.commits.last_mut().unwrap().pins.push(moved);
         self
     }
 
@@ -219,7 +222,10 @@ fn what_a_person_did_is_told() {
         .commit("c4", "by hand")
         .change(|scene| {
             let path = "overlays/staging/promoted.yaml".into();
-            let (gone, broken) = (PinChange { path, before: None, after: None }, Some(Err("no YAML".into())));
+            let (gone, broken) = (
+                PinChange { path, before: None, after: None, overlay: Vec::new(), copied: None },
+                Some(Err("no YAML".into())),
+            );
             scene.commits[3].pins = vec![PinChange { after: broken, ..gone.clone() }, gone];
         })
         .check(expect![[r#"
@@ -440,10 +446,101 @@ fn a_shallow_clone_proves_less() {
     "#]]);
 }
 
+/// A pin of values that dev had.
+fn of_values(_: &mut PromotionResult, pin: &mut Pin) {
+    let selection = Selection { images: vec!["*".into()], ..Selection::default() };
+    pin.strategy = Strategy::Fields;
+    pin.fields = Some(CopiedFields { from: "overlays/dev".into(), selection });
+}
+
+#[test]
+fn what_was_copied_is_copied_again() {
+    let copied = |change: &dyn Fn(&mut PinChange)| {
+        Scene::default()
+            .commit("a1", "Promote-To: staging")
+            .runs("dev", "a1", &[Event::Healthy])
+            .promote_as("b1", "staging", "dev", "a1", "a1", of_values)
+            .runs("staging", "b1", &[Event::Healthy])
+            .values("staging", "a1")
+            .change(|scene| change(&mut scene.commits[1].pins[0]))
+    };
+    let fields = |change: fn(&mut Option<CopiedFields>)| {
+        move |pin: &mut PinChange| {
+            if let Some(Ok(after)) = &mut pin.after {
+                change(&mut after.fields);
+            }
+        }
+    };
+    copied(&|_| {}).check(expect![[r#""#]]);
+    let file = |name: &str| vec![format!("overlays/staging/{name}.yaml")];
+    let differs = Difference { values: file("a"), others: file("b") };
+    let by_plumb = || copied(&|pin| pin.copied = Some(Ok(differs.clone())));
+    by_plumb().check(expect![[r#"
+        Problem: b10000000000 staging: forged: the values of a10000000000 are not in overlays/staging/a.yaml
+        Problem: b10000000000 staging: forged: more than the values of a10000000000 changed in overlays/staging/b.yaml
+    "#]]);
+    // A person who merges may have changed more, and not the values.
+    let merged = || by_plumb().change(|scene| scene.commits[1].message = "Merge pull request #1\n".into());
+    merged().check(expect![[r#"
+        Notice: b10000000000 staging: unproven: no promotion commit and no ledger tells what its gates said when it was merged
+        Problem: b10000000000 staging: forged: the values of a10000000000 are not in overlays/staging/a.yaml
+        Notice: b10000000000 staging: by-hand: more than the values of a10000000000 changed in overlays/staging/b.yaml
+    "#]]);
+    let by_hand = merged().change(|scene| {
+        if let Some(Ok(after)) = &mut scene.commits[1].pins[0].after {
+            after.requested_by = None;
+        }
+    });
+    by_hand.check(expect![[r#"
+        Notice: b10000000000 staging: by-hand: Ada moved the pin to a10000000000; no request asked for it
+        Notice: b10000000000 staging: by-hand: the values of a10000000000 are not in overlays/staging/a.yaml
+    "#]]);
+    copied(&|pin| pin.copied = Some(Err("there is no such file".into()))).check(expect![[r#"
+        Problem: b10000000000 staging: forged: the values of a10000000000 can't be copied again: there is no such file
+    "#]]);
+    copied(&|pin| pin.copied = None).check(expect![[r#"
+        Notice: b10000000000 staging: unproven: its pin does not tell which values were copied
+    "#]]);
+    copied(&fields(|fields| fields.as_mut().unwrap().from = "elsewhere".into())).check(expect![[r#"
+        Notice: b10000000000 staging: unproven: no ledger tells of which environment elsewhere has the values
+    "#]]);
+    copied(&fields(|fields| fields.as_mut().unwrap().from = "overlays/staging".into())).check(expect![[r#"
+        Problem: b10000000000 staging: forged: it copies values from the overlay that it copies them to
+    "#]]);
+}
+
+#[test]
+fn who_ends_a_hold_copies_nothing() {
+    let released = |overlay: &[&str]| {
+        let overlay = overlay.iter().map(|file| (*file).to_owned()).collect();
+        Scene::default()
+            .commit("a1", "Release-Hold: staging")
+            .moves("staging", {
+                let mut pin = Pin::new(id("a1"));
+                pin.hold = Some(Hold { reason: "wait".into() });
+                pin
+            })
+            .runs("dev", "a1", &[Event::Healthy])
+            .promote_as("b1", "staging", "dev", "a1", "a1", |result, pin| {
+                of_values(result, pin);
+                result.released = true;
+            })
+            .runs("staging", "b1", &[Event::Healthy])
+            .values("staging", "a1")
+            .change(|scene| scene.commits[1].pins[0].overlay = overlay)
+    };
+    released(&[]).check(expect![[r#"
+        Notice: a10000000000 staging: by-hand: Ada moved the pin to a10000000000; no request asked for it
+    "#]]);
+    released(&["overlays/staging/a.yaml"]).check(expect![[r#"
+        Notice: a10000000000 staging: by-hand: Ada moved the pin to a10000000000; no request asked for it
+        Problem: b10000000000 staging: forged: it says that it ends a hold, and changes overlays/staging/a.yaml
+    "#]]);
+}
+
 #[test]
 fn where_values_are_copied_the_pin_names_what_proves_them() {
     let copied = |name: &str| {
-        let of_values = |_: &mut PromotionResult, pin: &mut Pin| pin.strategy = crate::pin::Strategy::Fields;
         Scene::default()
             .commit("a1", "Promote-To: staging\nPromote-To: prod")
             .runs("dev", "a1", &[Event::Healthy])

@@ -1,7 +1,7 @@
 //! What a promotion writes, with the strategy `Fields` too: where the values come from, and what the branch looks like with them.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -10,7 +10,7 @@ use plumb_delivery::{
     Digest,
     fields::{self, Copied, Named, Overlay, Selection},
     ledger,
-    pin::{self, Pin, Strategy},
+    pin::{self, CopiedFields, Pin, Strategy},
     promotion::short,
 };
 use plumb_git::{CommitId, FileChange, Repository, Tree};
@@ -60,13 +60,19 @@ impl Copier<'_> {
         copying: bool,
     ) -> Result<Vec<FileChange>, String> {
         let file = pin::path(&environment.spec.path);
-        let pin = Pin { strategy: strategy(environment), ..pin.clone() };
-        let mut changes = vec![FileChange { path: file, content: Some(pin::print(&pin).into_bytes()) }];
-        if copying && copies(environment) {
-            let copied = self.copy(head, environment, &pin.revision)?;
-            let edits = copied.files.into_iter();
-            changes.extend(edits.map(|(path, text)| FileChange { path, content: Some(text.into_bytes()) }));
+        let mut pin = Pin { strategy: strategy(environment), ..pin.clone() };
+        let mut edits = BTreeMap::new();
+        if copies(environment) && copying {
+            let fields = self.fields(head, environment)?;
+            edits = self.copy_of(head, environment, &pin.revision, &fields)?.files;
+            pin.fields = Some(fields);
+        } else if copies(environment) {
+            let text = self.git.tree(head).and_then(|tree| tree.read(&file)).map_err(|error| error.to_string())?;
+            pin.fields = text.and_then(|text| pin::parse(&text, &file).ok()).and_then(|pin| pin.fields);
         }
+        let edits = edits.into_iter();
+        let mut changes = vec![FileChange { path: file, content: Some(pin::print(&pin).into_bytes()) }];
+        changes.extend(edits.map(|(path, text)| FileChange { path, content: Some(text.into_bytes()) }));
         Ok(changes)
     }
 
@@ -109,22 +115,35 @@ impl Copier<'_> {
     }
 
     fn copy(&self, head: &CommitId, environment: &Environment, revision: &str) -> Result<Copied, String> {
-        let name = Key::of(environment).name;
-        let settings = environment.spec.promotion.clone().unwrap_or_default();
-        let named = settings.fields.named.into_iter().map(|named| Named { file: named.file, field: named.field });
-        let selection =
-            Selection { images: settings.fields.images, charts: settings.fields.charts, named: named.collect() };
-        let origin = self.origin(head, environment)?;
+        self.copy_of(head, environment, revision, &self.fields(head, environment)?)
+    }
+
+    fn copy_of(
+        &self,
+        head: &CommitId,
+        environment: &Environment,
+        revision: &str,
+        wanted: &CopiedFields,
+    ) -> Result<Copied, String> {
         let source = CommitId::parse(revision).and_then(|id| self.git.tree(&id)).map_err(|error| error.to_string())?;
         let target = self.git.tree(head).map_err(|error| error.to_string())?;
         let read = |tree: &Tree, path: &str| tree.read(path).map_err(|error| error.to_string());
         let (from, to) = (|path: &str| read(&source, path), |path: &str| read(&target, path));
-        let from = Overlay { directory: &origin, read: &from };
+        let from = Overlay { directory: &wanted.from, read: &from };
         let to = Overlay { directory: &environment.spec.path, read: &to };
-        fields::copy(&selection, &from, &to).map_err(|errors| {
+        fields::copy(&wanted.selection, &from, &to).map_err(|errors| {
+            let name = Key::of(environment).name;
             let errors = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             format!("the values of {} can't be copied to {name}: {errors}", short(revision))
         })
+    }
+
+    /// Which values a promotion to an environment copies.
+    fn fields(&self, head: &CommitId, environment: &Environment) -> Result<CopiedFields, String> {
+        let settings = environment.spec.promotion.clone().unwrap_or_default().fields;
+        let named = settings.named.into_iter().map(|named| Named { file: named.file, field: named.field });
+        let selection = Selection { images: settings.images, charts: settings.charts, named: named.collect() };
+        Ok(CopiedFields { from: self.origin(head, environment)?, selection })
     }
 
     /// The overlay that has the values of a revision: that of the first upstream which is not copied to itself.

@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::Timestamp;
 use plumb_delivery::{
+    fields::{self, Difference, Overlay},
     ledger::{self, REFERENCES},
-    pin,
+    pin::{self, CopiedFields, Strategy},
     promotion::{History, Resolved, Signed},
     verify::{Commit, Ledger, NoteCommit, PinChange},
 };
-use plumb_git::{AllowedSigners, Error as GitError, Repository, Tree};
+use plumb_git::{AllowedSigners, CommitId, Error as GitError, Repository, Tree};
 
 use super::checkout::Checkout;
 use crate::history;
@@ -78,36 +79,65 @@ impl Records {
 }
 
 fn read(git: &Repository, commit: &plumb_git::Commit) -> Result<Commit, GitError> {
-    let (mut pins, mut others) = (Vec::new(), 0);
-    let is_pin = |path: &String| path.rsplit('/').next() == Some(pin::FILE);
-    let changed = git.changes_of(&commit.id)?;
-    let all = changed.clone();
-    if changed.iter().any(is_pin) {
-        let tree = git.tree(&commit.id)?;
+    let (moved, mut others): (Vec<_>, Vec<_>) =
+        git.changes_of(&commit.id)?.into_iter().partition(|path| path.rsplit('/').next() == Some(pin::FILE));
+    let mut pins = Vec::new();
+    if !moved.is_empty() {
+        let after = git.tree(&commit.id)?;
         let before = commit.parents.first().map(|parent| git.tree(parent)).transpose()?;
-        for path in changed.into_iter().filter(is_pin) {
-            let before = before.as_ref().and_then(|tree| read_pin(tree, &path));
-            let after = read_pin(&tree, &path);
-            pins.push(PinChange { path, before, after });
+        for path in moved {
+            let was = before.as_ref().and_then(|tree| read_pin(tree, &path));
+            let is = read_pin(&after, &path);
+            let mut change = PinChange { path, before: was, after: is, overlay: Vec::new(), copied: None };
+            if let Some(Ok(pin)) = &change.after
+                && pin.strategy == Strategy::Fields
+            {
+                let overlay = change.path.strip_suffix(pin::FILE).unwrap_or_default();
+                let (inside, outside) = others.into_iter().partition(|path| path.starts_with(overlay));
+                others = outside;
+                change.copied = pin.fields.as_ref().map(|fields| {
+                    let trees = Trees { before: before.as_ref(), after: &after };
+                    copied(git, &pin.revision, fields, overlay, &trees, &inside)
+                });
+                change.overlay = inside;
+            }
+            pins.push(change);
         }
     }
-    let copied_to = |pin: &PinChange| match &pin.after {
-        Some(Ok(after)) if after.strategy == pin::Strategy::Fields => {
-            pin.path.strip_suffix(pin::FILE).map(str::to_owned)
-        }
-        _ => None,
-    };
-    let overlays: Vec<String> = pins.iter().filter_map(copied_to).collect();
-    let copied = |path: &String| overlays.iter().any(|overlay| path.starts_with(overlay.as_str()));
-    others += all.iter().filter(|path| !is_pin(path) && !copied(path)).count();
     Ok(Commit {
         id: commit.id.to_string(),
         message: commit.message.clone(),
         author: commit.author.name.clone(),
         time: Timestamp::from_second(commit.time).unwrap_or_default(),
         pins,
-        others,
+        others: others.len(),
     })
+}
+
+/// The files of a commit, and those of its first parent.
+struct Trees<'a> {
+    before: Option<&'a Tree>,
+    after: &'a Tree,
+}
+
+/// Copies the values of a revision once more, and compares.
+fn copied(
+    git: &Repository,
+    revision: &str,
+    fields: &CopiedFields,
+    overlay: &str,
+    trees: &Trees<'_>,
+    changed: &[String],
+) -> Result<Difference, String> {
+    let source = CommitId::parse(revision).and_then(|id| git.tree(&id)).map_err(|error| error.to_string())?;
+    let read = |tree: &Tree, path: &str| tree.read(path).map_err(|error| error.to_string());
+    let from = |path: &str| read(&source, path);
+    let before = |path: &str| trees.before.map_or(Ok(None), |tree| read(tree, path));
+    let after = |path: &str| read(trees.after, path);
+    let from = Overlay { directory: &fields.from, read: &from };
+    let (before, after) = (Overlay { directory: overlay, read: &before }, Overlay { directory: overlay, read: &after });
+    let compared = fields::compare(&fields.selection, &from, &before, &after, changed);
+    compared.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
 fn read_pin(tree: &Tree, path: &str) -> Option<Result<pin::Pin, String>> {
