@@ -204,7 +204,7 @@ async fn values_go_down_the_line_and_nothing_else_of_the_files_changes() -> Resu
 
     // Who writes the commit anew with another value is found out, though it says all that it said.
     stage.worktree.git(&["checkout", "-q", "-b", "forged", &to_prod])?;
-    stage.worktree.write(PROD, &overlay(stage.ns(), "prod", "v9"))?;
+    stage.worktree.write(PROD, overlay(stage.ns(), "prod", "v9"))?;
     stage.worktree.git(&["commit", "-q", "--amend", "--no-edit", PROD])?;
     let forged = plumb(&stage, &["verify", "--branch", "forged"]).err().context("verify finds nothing")?.to_string();
     ensure!(forged.contains(&format!("forged: the values of {} are not in {PROD}", &first[..12])), "{forged}");

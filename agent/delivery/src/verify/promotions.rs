@@ -1,7 +1,7 @@
 //! Commits of the branch: promotion commits must do what they say, and what they rest on must be there.
 
 use super::{Checker, PinChange, SKEW, Severity};
-use crate::ledger::{Account, Entry, Event};
+use crate::ledger::{Account, Entry, Event, NO_VALUES};
 use crate::pin::{self, Pin, Strategy};
 use crate::promotion::{History, short};
 use crate::trailers::{self, PromotionResult, RequestKind};
@@ -22,7 +22,7 @@ impl<H: History> Checker<'_, H> {
         let Some(result) = result else {
             for pin in &commit.pins {
                 match merged(pin) {
-                    Some((after, request)) if self.asked(index, pin, request) => {
+                    Some((after, request)) if self.asked(index, pin, after, request) => {
                         self.merged(index, pin, after, request)?;
                     }
                     _ => self.by_hand(index, pin)?,
@@ -59,12 +59,13 @@ impl<H: History> Checker<'_, H> {
         Ok(())
     }
 
-    /// Whether a commit before this one asked for what a pin names.
-    fn asked(&self, index: usize, pin: &PinChange, request: &str) -> bool {
+    /// Whether a commit before this one asked for what a pin names, or could have: git does not tell of the label of a pull request.
+    fn asked(&self, index: usize, pin: &PinChange, after: &Pin, request: &str) -> bool {
         let name = self.name(&pin.path);
         let asks = |commit: &super::Commit| {
             let requests = trailers::requests(&commit.id, &commit.message).unwrap_or_default();
-            requests.iter().any(|asked| asked.environment == name)
+            (requests.is_empty() && after.revision == request)
+                || requests.iter().any(|asked| asked.environment == name)
         };
         self.input.commits[..index].iter().find(|commit| commit.id == request).is_some_and(asks)
     }
@@ -329,9 +330,11 @@ impl<H: History> Checker<'_, H> {
             let proves = |revision: &String| {
                 *revision == result.revision || (wanted.is_some() && state.digests.get(revision) == wanted)
             };
-            if !state.healthy.iter().any(|healthy| proves(&healthy.revision)) {
+            // What ran with values of no revision proves none.
+            let healthy = || state.healthy.iter().map(|healthy| &healthy.revision).filter(|at| *at != NO_VALUES);
+            if !healthy().any(proves) {
                 // The agent compares renders of revisions that never ran, which no ledger has.
-                let (kind, message) = if wanted.is_none() && !state.healthy.is_empty() {
+                let (kind, message) = if wanted.is_none() && healthy().next().is_some() {
                     (
                         "unproven",
                         format!("{upstream} never ran {}; it may render to what ran there", short(&result.revision)),

@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::Digest;
 use crate::fields::Selection;
-use crate::ledger::{Entry, Event};
+use crate::ledger::{Entry, Event, NO_VALUES};
 use crate::pin::{CopiedFields, Hold, Strategy};
 use crate::promotion::Resolved;
 use crate::trailers::{self, PromotionResult};
@@ -139,7 +139,7 @@ impl Scene {
         let ledger = self.ledgers.get_mut(environment).unwrap();
         let written = ledger.commits.iter_mut().flat_map(|commit| &mut commit.added);
         for (_, entry) in ledger.lines.iter_mut().chain(written).filter(|(_, entry)| entry.event == Event::Applied) {
-            entry.promoted = Some(id(revision));
+            entry.promoted = Some(if revision == NO_VALUES { NO_VALUES.into() } else { id(revision) });
         }
         self
     }
@@ -323,6 +323,21 @@ fn what_a_label_asked_for() {
     let scene = Scene::default().commit("c1", "one").runs("dev", "c1", &[Event::Healthy]);
     scene.promote("c2", "staging", "dev", "c1", "c1").runs("staging", "c1", &[]).check(expect![[r#"
         Notice: c20000000000 staging: unproven: nothing in git asks for it in c10000000000; a label of its pull request may have
+    "#]]);
+    // A person who merges what the label asked for is no reason to look at less.
+    let pin = Pin { from: vec!["dev".into()], requested_by: Some(id("c1")), ..Pin::new(id("c1")) };
+    let merged = |events: &[Event]| {
+        let scene = Scene::default().commit("c1", "one").runs("dev", "c1", events);
+        scene.commit("c2", "Merge pull request #1").moves("staging", pin.clone()).runs("staging", "c1", &[])
+    };
+    merged(&[Event::Healthy]).check(expect![[r#"
+        Notice: c20000000000 staging: unproven: nothing in git asks for it in c10000000000; a label of its pull request may have
+        Notice: c20000000000 staging: unproven: no promotion commit and no ledger tells what its gates said when it was merged
+    "#]]);
+    merged(&[Event::Degraded]).check(expect![[r#"
+        Notice: c20000000000 staging: unproven: nothing in git asks for it in c10000000000; a label of its pull request may have
+        Notice: c20000000000 staging: unproven: no promotion commit and no ledger tells what its gates said when it was merged
+        Problem: c20000000000 staging: skipped: by its ledger, dev was not healthy at c10000000000
     "#]]);
 }
 
@@ -558,6 +573,11 @@ fn where_values_are_copied_the_pin_names_what_proves_them() {
         Notice: c10000000000 prod: unproven: staging never ran a10000000000; it may render to what ran there
         Problem: b10000000000 staging: unpinned: its note says that it ran, and no pin ever named it
         Problem: c10000000000 staging: unpinned: its note says that it ran, and no pin ever named it
+        Notice: a10000000000 staging: behind: the pin names it, and by its ledger staging still runs c10000000000
+    "#]]);
+    // An overlay that somebody changed by hand has the values of no revision, whatever its pin names.
+    copied(NO_VALUES).check(expect![[r#"
+        Problem: c10000000000 prod: skipped: by its ledger, staging was not healthy at a10000000000
         Notice: a10000000000 staging: behind: the pin names it, and by its ledger staging still runs c10000000000
     "#]]);
 }
