@@ -1,6 +1,6 @@
 //! GitLab, at gitlab.com and anywhere else: <https://docs.gitlab.com/api/rest/>.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -71,6 +71,8 @@ struct MergeRequest {
     #[serde(default)]
     labels: Vec<String>,
     author: Option<User>,
+    #[serde(default)]
+    reviewers: Vec<FoundUser>,
 }
 
 #[derive(Deserialize)]
@@ -118,10 +120,13 @@ struct Note {
 
 #[derive(Deserialize)]
 struct CommitStatus {
+    id: u64,
     name: String,
     status: String,
     description: Option<String>,
     target_url: Option<String>,
+    #[serde(default)]
+    allow_failure: bool,
 }
 
 #[derive(Deserialize)]
@@ -283,9 +288,18 @@ impl Forge for GitLab {
     fn statuses(&self, commit: &str) -> Result<Vec<Status>, Error> {
         let path = self.path(&["repository", "commits", commit, "statuses"]);
         let all: Vec<CommitStatus> = self.api.list(&path, &[("per_page", "100")], |page| (page, false))?;
+        // Several pipelines of a commit may have a job of one name, and the latest counts.
+        let mut latest: BTreeMap<String, CommitStatus> = BTreeMap::new();
+        for status in all {
+            if latest.get(&status.name).is_none_or(|known| known.id < status.id) {
+                latest.insert(status.name.clone(), status);
+            }
+        }
         let status = |it: CommitStatus| Status {
             state: match it.status.as_str() {
                 "success" | "skipped" => StatusState::Success,
+                // A pipeline passes with such a job, with a warning.
+                "failed" if it.allow_failure => StatusState::Success,
                 "failed" | "canceled" => StatusState::Failure,
                 _ => StatusState::Pending,
             },
@@ -293,7 +307,7 @@ impl Forge for GitLab {
             description: it.description.unwrap_or_default(),
             url: it.target_url,
         };
-        Ok(all.into_iter().map(status).collect())
+        Ok(latest.into_values().map(status).collect())
     }
 
     fn set_status(&self, commit: &str, status: &Status) -> Result<(), Error> {
@@ -327,7 +341,10 @@ impl Forge for GitLab {
     }
 
     fn request_reviews(&self, number: u64, reviewers: &[String]) -> Result<(), Error> {
-        let mut ids = Vec::new();
+        // What is written takes the place of those that were asked already.
+        let number = number.to_string();
+        let request: MergeRequest = self.api.get(&self.path(&["merge_requests", &number]), &[])?;
+        let mut ids: Vec<u64> = request.reviewers.iter().map(|user| user.id).collect();
         for name in reviewers {
             let found: Vec<FoundUser> = self.api.get(&["users"], &[("username", name)])?;
             let user = found.first().ok_or_else(|| Error::NotFound {
@@ -335,9 +352,11 @@ impl Forge for GitLab {
                 request: "GET users".into(),
                 message: format!("there is no user {name}; name another one as reviewer"),
             })?;
-            ids.push(user.id);
+            if !ids.contains(&user.id) {
+                ids.push(user.id);
+            }
         }
         let body = json!({"reviewer_ids": ids});
-        self.api.put::<Value>(&self.path(&["merge_requests", &number.to_string()]), &body).map(drop)
+        self.api.put::<Value>(&self.path(&["merge_requests", &number]), &body).map(drop)
     }
 }

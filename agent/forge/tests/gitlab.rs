@@ -189,11 +189,26 @@ fn statuses() {
     check(vec![(path, body("success"), 201, json!({"id": 1}))], |forge| forge.set_status(HEAD, &far)).unwrap();
     let list = "GET /repository/commits/6dcb09b5b57875f334f61aebed695e2e4193db5e/statuses?per_page=100&page=1";
     let all = json!([
-        {"name": "a", "status": "running", "description": null, "target_url": null},
-        {"name": "b", "status": "failed", "description": "x", "target_url": "https://x"},
+        {"id": 4, "name": "a", "status": "running", "description": null, "target_url": null, "allow_failure": false},
+        {"id": 2, "name": "a", "status": "success", "description": null, "target_url": null, "allow_failure": false},
+        {"id": 3, "name": "b", "status": "failed", "description": "x", "target_url": "https://x", "allow_failure": false},
+        {"id": 1, "name": "c", "status": "failed", "description": null, "target_url": null, "allow_failure": true},
     ]);
     let read = check(vec![(list, Value::Null, 200, all)], |forge| forge.statuses(HEAD)).unwrap();
-    assert_eq!(read.iter().map(|it| it.state).collect::<Vec<_>>(), [StatusState::Pending, StatusState::Failure]);
+    let read: Vec<_> = read.iter().map(|it| (it.name.as_str(), it.state)).collect();
+    assert_eq!(read, [("a", StatusState::Pending), ("b", StatusState::Failure), ("c", StatusState::Success)]);
+}
+
+#[test]
+fn who_was_asked_stays_asked() {
+    let asked = request(&json!({"reviewers": [{"id": 3, "username": "ada"}]}));
+    let exchanges = vec![
+        ("GET /merge_requests/7", Value::Null, 200, asked),
+        ("GET //api/v4/users?username=ada", Value::Null, 200, json!([{"id": 3, "username": "ada"}])),
+        ("GET //api/v4/users?username=ben", Value::Null, 200, json!([{"id": 5, "username": "ben"}])),
+        ("PUT /merge_requests/7", json!({"reviewer_ids": [3, 5]}), 200, request(&json!({}))),
+    ];
+    check(exchanges, |forge| forge.request_reviews(7, &["ada".into(), "ben".into()])).unwrap();
 }
 
 #[test]

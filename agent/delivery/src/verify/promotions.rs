@@ -64,8 +64,7 @@ impl<H: History> Checker<'_, H> {
         let name = self.name(&pin.path);
         let asks = |commit: &super::Commit| {
             let requests = trailers::requests(&commit.id, &commit.message).unwrap_or_default();
-            (requests.is_empty() && after.revision == request)
-                || requests.iter().any(|asked| asked.environment == name)
+            (requests.is_empty() && after.revision == request) || requests.iter().any(|asked| asked.environment == name)
         };
         self.input.commits[..index].iter().find(|commit| commit.id == request).is_some_and(asks)
     }

@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 
 use serde_json::Value;
 
-/// A request with its answer: method and path with query, the body or null, the status, the answer.
+/// A request with its answer: method and path with query (below the prefix, or after two slashes from the root), the body or null, the
+/// status, the answer.
 pub(crate) type Exchange = (&'static str, Value, u16, Value);
 
 /// Expects these requests, below `prefix`, with this value of the header `Authorization`.
@@ -40,7 +41,11 @@ pub(crate) fn expect(
             reader.read_exact(&mut sent).unwrap();
             let sent: Value = if sent.is_empty() { Value::Null } else { serde_json::from_slice(&sent).unwrap() };
             let (method, path) = request.split_once(' ').unwrap();
-            assert_eq!(lines[0], format!("{method} {prefix}{path} HTTP/1.1"));
+            let path = path
+                .strip_prefix('/')
+                .filter(|path| path.starts_with('/'))
+                .map_or_else(|| format!("{prefix}{path}"), str::to_owned);
+            assert_eq!(lines[0], format!("{method} {path} HTTP/1.1"));
             assert!(
                 lines.iter().any(|line| line.eq_ignore_ascii_case(&format!("authorization: {authorization}"))),
                 "{lines:?}"
