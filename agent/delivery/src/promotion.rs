@@ -114,7 +114,7 @@ pub enum Signed {
 /// What runs in an environment, and what was proven there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
-    /// The revision that was applied last.
+    /// The revision that was applied last; with the strategy `Fields` the one whose values were, and none when these are of no revision.
     pub revision: Option<String>,
     /// When it was applied.
     pub applied: Option<Timestamp>,

@@ -301,6 +301,29 @@ async fn what_can_not_be_copied_is_told_and_leaves_everything_as_it_was() -> Res
     stage.hook("platform", e2e::stage::HOOK_TOKEN).await?;
     // It was healthy in staging before somebody changed it, and that is proof enough.
     runs(&stage, "prod", "v4").await?;
+
+    // A record that lies proves nothing: the pin names a revision whose values nobody copied.
+    let newer = stage.push("v6", &[(DEV, Some(&overlay(stage.ns(), "dev", "v6")))]).await?;
+    runs_image(&stage, "dev", "web:v6").await?;
+    stage.worktree.pull()?;
+    let record = "overlays/staging/promoted.yaml";
+    let lie = stage.worktree.read(record)?.replace(&format!("revision: {healthy}"), &format!("revision: {newer}"));
+    let head = stage.push("moved by hand", &[(record, Some(&lie))]).await?;
+    stage
+        .wait("staging to be healthy with it", async || {
+            let history = stage.status("staging").await?.history;
+            let newest = history.first().context("it ran nothing")?;
+            ensure!(newest.revision == head && newest.healthy_since.is_some(), "{history:?}");
+            Ok(())
+        })
+        .await?;
+    plumb(&stage, &["promote", "prod", "--revision", &newer])?;
+    stage.hook("platform", e2e::stage::HOOK_TOKEN).await?;
+    refused(&stage, "prod", &["upstream/staging", "staging has the values of no revision"]).await?;
+    ensure!(image(&stage, "prod").await? == "web:v4", "a gate was skipped");
+    let verified = plumb(&stage, &["verify", "--fetch"])?;
+    let told = format!("by-hand: the values of {} are not in {STAGING}", &newer[..12]);
+    ensure!(verified.contains(&told), "{verified}");
     stage.end().await
 }
 

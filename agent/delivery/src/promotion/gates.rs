@@ -299,6 +299,9 @@ fn proof(upstream: &Environment, healthy: &Healthy, revision: &str) -> String {
 fn missing<H: History>(upstream: &Environment, revision: &str, history: &H) -> Result<String, H::Error> {
     let (name, wanted) = (&upstream.name, short(revision));
     Ok(match upstream.state.revision.as_deref() {
+        None if upstream.state.applied.is_some() => format!(
+            "{name} has the values of no revision: nothing was promoted to it yet, or somebody changed its overlay or its pin by hand"
+        ),
         None => format!("{name} runs nothing yet"),
         Some(runs) if runs == revision => format!("{name} runs {wanted} and is not healthy yet"),
         Some(runs) if history.is_ancestor(revision, runs)? => format!(

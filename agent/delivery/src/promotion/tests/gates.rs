@@ -28,6 +28,14 @@ fn an_upstream_that_skipped_the_revision() {
 }
 
 #[test]
+fn an_upstream_with_the_values_of_no_revision() {
+    let scene = Scene::new().commit("c1", "Promote-To: staging");
+    scene.change("dev", |dev| dev.state.applied = Some(at(5))).check(expect![[r#"
+        staging to c1, asked by c1: wait at upstream/dev: dev has the values of no revision: nothing was promoted to it yet, or somebody changed its overlay or its pin by hand
+    "#]]);
+}
+
+#[test]
 fn every_upstream_must_prove_it() {
     let both = |scene: Scene| {
         scene.change("prod", |prod| prod.promotion.as_mut().unwrap().from = vec!["staging".into(), "dev".into()])
