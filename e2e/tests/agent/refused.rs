@@ -202,3 +202,26 @@ async fn the_schema_refuses_what_can_not_work() -> Result<()> {
     }
     stage.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_the_api_server_does_not_know_is_told_and_the_object_stays() -> Result<()> {
+    let stage = running("unknown").await?;
+    let misspelt =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "datum": {"value": "two"}});
+    let custom = json!({
+        "apiVersion": "plumb.dev/v1alpha1", "kind": "Promotion", "metadata": {"name": "never"},
+        "spec": {"environment": "nowhere", "revision": "HEAD", "colour": "blue"},
+    });
+    let kustomization = format!("namespace: {}\nresources: [a.yaml, never.yaml]\n", stage.ns());
+    let files = [
+        ("overlays/dev/kustomization.yaml", kustomization),
+        ("overlays/dev/a.yaml", misspelt.to_string()),
+        ("overlays/dev/never.yaml", custom.to_string()),
+    ];
+    let files: Vec<_> = files.iter().map(|(path, text)| (*path, Some(text.as_str()))).collect();
+    stage.push("misspelt", &files).await?;
+    let message = stage.not_ready("dev", "ApplyFailed").await?;
+    ensure!(message.contains(".datum") && message.contains(".spec.colour"), "{message}");
+    stage.has_value("a", "one").await?;
+    stage.end().await
+}
