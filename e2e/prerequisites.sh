@@ -13,6 +13,7 @@ sshd        openssh-server  the tests clone over SSH from one on loopback
 curl        curl            the demo asks the agent with it
 gpg         gpg             the tests sign commits with it
 gpg-agent   gpg-agent       gpg asks it for its keys
+faketime    faketime        the tests set the clock of an agent with it
 npm         npm             the tests fetch the published description of an API with it
 "
 PATH=$PATH:/usr/sbin:/sbin

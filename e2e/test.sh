@@ -99,6 +99,8 @@ check 'lints' cargo clippy --workspace --all-targets --locked -- -D warnings
 
 step 'building the tests'
 run cargo test --workspace --locked --no-run
+# The tests that set the clock need an agent that the C library loads.
+run cargo build --workspace --locked --bins
 
 step 'building the cluster'
 run e2e/cluster/build.sh

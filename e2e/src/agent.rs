@@ -25,6 +25,7 @@ use tokio::{
 };
 
 use crate::{
+    clock::Clock,
     cluster::{Connection, Layout, eventually},
     proxy::FaultyProxy,
 };
@@ -41,7 +42,15 @@ pub fn root() -> &'static Path {
 
 /// The binary of the agent.
 pub fn binary() -> Result<PathBuf> {
-    let path = std::env::var_os(BINARY_VARIABLE).map_or_else(|| root().join("target/debug/plumb"), PathBuf::from);
+    std::env::var_os(BINARY_VARIABLE).map_or_else(debug_build, |path| built(PathBuf::from(path)))
+}
+
+/// The debug build of the agent, which the C library loads.
+fn debug_build() -> Result<PathBuf> {
+    built(root().join("target/debug/plumb"))
+}
+
+fn built(path: PathBuf) -> Result<PathBuf> {
     ensure!(path.is_file(), "{} is not there: run e2e/test.sh, or cargo build -p plumb", path.display());
     Ok(path)
 }
@@ -105,6 +114,7 @@ pub struct Installation {
     connection: Connection,
     cluster_wide: String,
     kubeconfig: String,
+    clock: Option<Clock>,
 }
 
 impl Installation {
@@ -159,7 +169,13 @@ impl Installation {
             connection: connection.clone(),
             cluster_wide: of_kinds(&["ClusterRole", "ClusterRoleBinding"]),
             kubeconfig: kubeconfig(&connection.kubeconfig, &token)?,
+            clock: None,
         })
+    }
+
+    /// From now on agents that are started go by this clock.
+    pub fn go_by(&mut self, clock: &Clock) {
+        self.clock = Some(clock.clone());
     }
 
     /// From now on agents that are started go through a proxy.
@@ -209,6 +225,7 @@ pub struct Agent {
     port: u16,
     namespace: String,
     identity: String,
+    clock: Option<Clock>,
 }
 
 impl Agent {
@@ -226,8 +243,9 @@ impl Agent {
         // The port is free when it is asked for, and nothing else here takes ports of this range meanwhile.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let (namespace, identity) = (installation.namespace.clone(), identity.to_owned());
-        let child = launch(directory.path(), port, &namespace, &identity, arguments)?;
-        Ok(Self { child, directory, port, namespace, identity })
+        let clock = installation.clock.clone();
+        let child = launch(directory.path(), port, &namespace, &identity, clock.as_ref(), arguments)?;
+        Ok(Self { child, directory, port, namespace, identity, clock })
     }
 
     /// Ends the process without a warning; its files stay as they are.
@@ -238,7 +256,8 @@ impl Agent {
 
     /// Starts the process again after a crash, at the same address.
     pub fn start_again(&mut self, arguments: &[&str]) -> Result<()> {
-        self.child = launch(self.directory.path(), self.port, &self.namespace, &self.identity, arguments)?;
+        let (directory, clock) = (self.directory.path(), self.clock.as_ref());
+        self.child = launch(directory, self.port, &self.namespace, &self.identity, clock, arguments)?;
         Ok(())
     }
 
@@ -325,10 +344,21 @@ impl Agent {
 }
 
 /// Starts the process, which adds to the log of those before it.
-fn launch(directory: &Path, port: u16, namespace: &str, identity: &str, arguments: &[&str]) -> Result<Child> {
+fn launch(
+    directory: &Path,
+    port: u16,
+    namespace: &str,
+    identity: &str,
+    clock: Option<&Clock>,
+    arguments: &[&str],
+) -> Result<Child> {
     let log = std::fs::File::options().create(true).append(true).open(directory.join("log"))?;
     let verbosity = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info,plumb=debug".into());
-    let child = Command::new(binary()?)
+    let mut command = Command::new(if clock.is_some() { debug_build()? } else { binary()? });
+    if let Some(clock) = clock {
+        command.envs(clock.environment()?);
+    }
+    let child = command
         .args(["agent", "--listen", &format!("127.0.0.1:{port}"), "--namespace", namespace])
         .args(["--watch-namespace", namespace, "--identity", identity])
         .arg("--data-dir")

@@ -1,6 +1,7 @@
 //! A real cluster, a real git server and the tests that run on them.
 
 pub mod agent;
+pub mod clock;
 pub mod cluster;
 pub mod forge_stage;
 pub mod git_server;

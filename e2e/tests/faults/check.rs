@@ -76,7 +76,8 @@ pub(crate) fn push_quietly(stage: &Stage, environment: &str, names: &BTreeSet<St
     Ok(revision)
 }
 
-fn write(stage: &Stage, environment: &str, names: &BTreeSet<String>, value: &str) -> Result<()> {
+/// Writes the overlay without committing it.
+pub(crate) fn write(stage: &Stage, environment: &str, names: &BTreeSet<String>, value: &str) -> Result<()> {
     let maps: Vec<_> = names.iter().map(|name| e2e::stage::config_map(name, value)).collect();
     let resources = if names.is_empty() { "[]" } else { "[maps.yaml]" };
     let kustomization = format!("namespace: {}\nresources: {resources}\n", stage.ns());

@@ -3,6 +3,7 @@
 
 mod aggregated;
 mod check;
+mod clock;
 mod day;
 mod inventory;
 mod kills;
