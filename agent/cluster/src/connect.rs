@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::header::USER_AGENT;
 use kube::{Client, Config};
 
-use crate::{Error, Watches, fence::Fence, guarded, kinds::Kinds, kubeconfig};
+use crate::{Error, Watches, fence::Fence, fresh, guarded, kinds::Kinds, kubeconfig};
 
 /// From this minor version on, lists are streamed by default (KEP-3157).
 const STREAMING_LISTS: u32 = 34;
@@ -71,7 +71,7 @@ impl Cluster {
             .await
             .map_err(|error| Error::request("asking the API server for its version", error))?;
         let minor: u32 = version.minor.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
-        let watches = Watches::new(client.clone(), minor >= STREAMING_LISTS);
+        let watches = Watches::new(fresh::client(&client), minor >= STREAMING_LISTS);
         let unfenced = client;
         let client = fence.before(&unfenced, &writer);
         Ok(Self { kinds: Arc::new(Kinds::new(client.clone())), client, unfenced, fence, watches })

@@ -7,6 +7,7 @@ mod connect;
 mod error;
 mod events;
 mod fence;
+mod fresh;
 mod guarded;
 mod inventory;
 mod kinds;

@@ -58,7 +58,7 @@ pub struct Seen {
     pub object: Option<Value>,
 }
 
-/// An object that a list did not name. Lists may come from a cache of the API server that is behind (`resourceVersion=0`), so that alone does not say that it is gone.
+/// An object that a list did not name. Whoever answers for the API server may have a cache that is behind, so that alone does not say that it is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// The object.
