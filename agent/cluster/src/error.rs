@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_conflict_names_managers_and_fields() {
-        let id = ObjectId { group: String::new(), kind: "ConfigMap".into(), namespace: None, name: "a".into() };
+        let id = ObjectId { group: "".into(), kind: "ConfigMap".into(), namespace: None, name: "a".into() };
         let status: Status = serde_json::from_value(serde_json::json!({
             "code": 409, "reason": "Conflict", "message": "Apply failed with 2 conflicts",
             "details": {"causes": [
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_refused_secret_is_not_quoted() {
         let id =
-            ObjectId { group: String::new(), kind: "Secret".into(), namespace: Some("shop".into()), name: "db".into() };
+            ObjectId { group: "".into(), kind: "Secret".into(), namespace: Some("shop".into()), name: "db".into() };
         let status: Status = serde_json::from_value(serde_json::json!({
             "code": 422, "reason": "Invalid", "message": "Secret \"db\" is invalid: data[a b]: Invalid value: \"hunter2\"",
             "details": {"causes": [{"field": "data[a b]", "message": "Invalid value: \"hunter2\"", "reason": "FieldValueInvalid"}]},

@@ -37,7 +37,7 @@ impl Kind {
     /// Group and kind.
     #[must_use]
     pub fn group_kind(&self) -> GroupKind {
-        GroupKind { group: self.resource.group.clone(), kind: self.resource.kind.clone() }
+        GroupKind { group: self.resource.group.as_str().into(), kind: self.resource.kind.as_str().into() }
     }
 }
 

@@ -21,8 +21,8 @@ pub(crate) fn observation(kind: &GroupKind, metadata: ObjectMeta) -> Option<Obse
         id: ObjectId {
             group: kind.group.clone(),
             kind: kind.kind.clone(),
-            namespace: metadata.namespace,
-            name: metadata.name?,
+            namespace: metadata.namespace.map(Into::into),
+            name: metadata.name?.into(),
         },
         uid: metadata.uid?,
         resource_version: metadata.resource_version?.parse().ok()?,

@@ -277,12 +277,7 @@ mod tests {
 
     fn desired(body: &Value) -> Desired {
         Desired {
-            id: ObjectId {
-                group: String::new(),
-                kind: "Widget".into(),
-                namespace: Some("shop".into()),
-                name: "a".into(),
-            },
+            id: ObjectId { group: "".into(), kind: "Widget".into(), namespace: Some("shop".into()), name: "a".into() },
             api_version: "v1".into(),
             digest: Digest::of_value(body),
             body: Body::of(body),

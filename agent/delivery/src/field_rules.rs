@@ -223,7 +223,7 @@ mod tests {
             rules: vec![rule("Deployment", "*", Some("/spec"), None, DriftPolicy::Alert), hidden],
             ..FieldRules::default()
         };
-        let secret = ObjectId { group: String::new(), kind: "Secret".into(), namespace: None, name: "a".into() };
+        let secret = ObjectId { group: "".into(), kind: "Secret".into(), namespace: None, name: "a".into() };
         assert!(rules.is_sensitive(&secret, &replicas(), None));
         assert!(rules.is_sensitive(&deployment("web"), &replicas(), None));
         assert!(!rules.is_sensitive(&deployment("web"), &FieldPath(vec![Step::Key("data".into())]), None));

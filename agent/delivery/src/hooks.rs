@@ -225,7 +225,7 @@ mod tests {
         fn step(&self, manifests: &Manifests, phase: HookPhase, run: Digest, second: i64) -> HookStep {
             let known = HookRun { run, states: &self.states, live: &self.live, timeout: TIMEOUT, now: at(second) };
             let health = |id: &ObjectId| Health {
-                status: self.health.get(&id.name).copied().unwrap_or(HealthStatus::Progressing),
+                status: self.health.get(id.name.as_str()).copied().unwrap_or(HealthStatus::Progressing),
                 message: "so it is".into(),
             };
             hook_step(&manifests.hooks, phase, &known, health)
@@ -244,7 +244,7 @@ mod tests {
                 self.live.remove(&doomed.id);
             }
             for id in &step.start {
-                self.starts.push((run, id.name.clone()));
+                self.starts.push((run, id.name.to_string()));
                 self.states.insert(id.clone(), HookState { started: at(second), end: None });
                 self.live.insert(id.clone(), live(run));
             }

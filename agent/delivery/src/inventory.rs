@@ -2,6 +2,7 @@
 //!
 //! The inventory is written before the first object of a set is applied and after the last one is pruned, so it never lacks an object that exists.
 
+use compact_str::CompactString;
 use std::collections::BTreeSet;
 
 use crate::ObjectId;
@@ -40,12 +41,12 @@ impl Inventory {
             let [group, kind, namespace, name] = parts[..] else {
                 return Err(InventoryError { line: number + 1, text: line.chars().take(80).collect() });
             };
-            let given = |part: &str| if part == "-" { String::new() } else { part.to_owned() };
+            let given = |part: &str| CompactString::from(if part == "-" { "" } else { part });
             ids.insert(ObjectId {
                 group: given(group),
-                kind: kind.to_owned(),
+                kind: kind.into(),
                 namespace: Some(given(namespace)).filter(|text| !text.is_empty()),
-                name: name.to_owned(),
+                name: name.into(),
             });
         }
         Ok(Self(ids))
@@ -75,7 +76,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(ids in prop::collection::btree_set(("[a-z.]{0,9}", "[A-Z][a-z]{1,9}", prop::option::of("[a-z0-9]{1,9}"), "[a-z0-9.:]{1,9}"), 0..50)) {
-            let inventory = Inventory(ids.into_iter().map(|(group, kind, namespace, name)| ObjectId { group, kind, namespace, name }).collect());
+            let inventory = Inventory(ids.into_iter().map(|(group, kind, namespace, name)| ObjectId { group: group.into(), kind: kind.into(), namespace: namespace.map(Into::into), name: name.into() }).collect());
             let read = inventory.shards().iter().map(|shard| Inventory::parse(shard).unwrap().0).fold(BTreeSet::new(), |mut all, part| {
                 all.extend(part);
                 all

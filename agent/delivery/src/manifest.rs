@@ -203,14 +203,14 @@ fn prepare_one(
     let mut id = ObjectId {
         group: kind.group.clone(),
         kind: kind.kind.clone(),
-        namespace: namespace.map(str::to_owned),
-        name: name.to_owned(),
+        namespace: namespace.map(Into::into),
+        name: name.into(),
     };
     match scope(&kind, split_api_version(api_version).1) {
         Some(Scope::Cluster) => id.namespace = None,
-        Some(Scope::Namespaced) => id.namespace = Some(namespace.unwrap_or("default").to_owned()),
+        Some(Scope::Namespaced) => id.namespace = Some(namespace.unwrap_or("default").into()),
         None => {
-            let kind = kind.kind;
+            let kind = kind.kind.into();
             return Err(ManifestError::UnknownKind {
                 file: file.to_owned(),
                 id,
@@ -229,7 +229,7 @@ fn prepare_one(
     }
     edit(&mut body, "metadata", |metadata| {
         match &id.namespace {
-            Some(namespace) => metadata.insert("namespace".into(), Value::String(namespace.clone())),
+            Some(namespace) => metadata.insert("namespace".into(), Value::from(namespace.as_str())),
             None => metadata.remove("namespace"),
         };
         edit(metadata, "labels", |labels| {

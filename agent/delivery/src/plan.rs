@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn namespaces_are_kept() {
-        let id = ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
+        let id = ObjectId { group: "".into(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
         let (_, live) = running(&manifests(&["a"], 1));
         let live = BTreeMap::from([(id.clone(), live.into_values().next().unwrap())]);
         let inventory = Inventory([id].into());
@@ -432,8 +432,7 @@ mod tests {
         for live in live.values_mut() {
             live.prune = Some(false);
         }
-        let namespace =
-            ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
+        let namespace = ObjectId { group: "".into(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
         let going = Live { prune: Some(true), ..live.values().next().unwrap().clone() };
         live.insert(namespace.clone(), going);
         inventory.0.insert(namespace);

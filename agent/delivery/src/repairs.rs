@@ -61,7 +61,7 @@ mod tests {
     }
 
     fn drifts(times: impl IntoIterator<Item = u64>) -> (Repairs, ObjectId) {
-        let id = ObjectId { group: String::new(), kind: "ConfigMap".into(), namespace: None, name: "a".into() };
+        let id = ObjectId { group: "".into(), kind: "ConfigMap".into(), namespace: None, name: "a".into() };
         let mut repairs = Repairs::default();
         for time in times {
             repairs.drifted(&id, at(time));

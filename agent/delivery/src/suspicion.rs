@@ -96,7 +96,7 @@ mod tests {
 
     fn suspicion() -> Suspicion {
         Suspicion {
-            id: ObjectId { group: String::new(), kind: "ConfigMap".into(), namespace: None, name: "a".into() },
+            id: ObjectId { group: "".into(), kind: "ConfigMap".into(), namespace: None, name: "a".into() },
             resource_version: 7,
             ours: FieldsEntry {
                 manager: "plumb".into(),

@@ -446,7 +446,7 @@ mod tests {
     const KIND: &str = "ConfigMap";
 
     fn kind() -> GroupKind {
-        GroupKind { group: String::new(), kind: KIND.into() }
+        GroupKind { group: "".into(), kind: KIND.into() }
     }
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;

@@ -62,7 +62,7 @@ impl HealthChecks {
             let in_progress = source.in_progress.as_deref().map(|text| read("inProgress", text));
             let failed = source.failed.as_deref().map(|text| read("failed", text));
             let (kind, group) = source.kind.split_once('.').unwrap_or((&source.kind, ""));
-            let kind = GroupKind { group: group.to_owned(), kind: kind.to_owned() };
+            let kind = GroupKind { group: group.into(), kind: kind.into() };
             if let Some(current) = current {
                 checks.insert(kind, Check { current, in_progress: in_progress.flatten(), failed: failed.flatten() });
             }
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn other_kinds_are_left_to_their_own_rules() {
-        let other = GroupKind { group: String::new(), kind: "ConfigMap".into() };
+        let other = GroupKind { group: "".into(), kind: "ConfigMap".into() };
         assert!(!checks().cover(&other) && checks().cover(&kind()));
         assert_eq!(checks().assess(&other, &json!({})), None);
     }

@@ -16,7 +16,7 @@ pub fn definitions<'a>(objects: impl IntoIterator<Item = &'a Value>) -> BTreeMap
         let scope = if spec["scope"] == "Namespaced" { Scope::Namespaced } else { Scope::Cluster };
         for version in spec["versions"].as_array().into_iter().flatten().filter_map(|version| version["name"].as_str())
         {
-            defined.insert((GroupKind { group: group.to_owned(), kind: kind.to_owned() }, version.to_owned()), scope);
+            defined.insert((GroupKind { group: group.into(), kind: kind.into() }, version.to_owned()), scope);
         }
     }
     defined

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     fn id(kind: &str, name: &str) -> ObjectId {
-        ObjectId { group: String::new(), kind: kind.into(), namespace: Some("shop".into()), name: name.into() }
+        ObjectId { group: "".into(), kind: kind.into(), namespace: Some("shop".into()), name: name.into() }
     }
 
     fn config(level: &str) -> serde_json::Value {

@@ -84,12 +84,12 @@ impl Inputs {
 
 /// What an object is called before it is ready.
 fn id(value: &Value) -> ObjectId {
-    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     ObjectId {
-        group: split_api_version(&text("/apiVersion")).0.to_owned(),
-        kind: text("/kind"),
-        namespace: Some(text("/metadata/namespace")).filter(|namespace| !namespace.is_empty()),
-        name: text("/metadata/name"),
+        group: split_api_version(text("/apiVersion")).0.into(),
+        kind: text("/kind").into(),
+        namespace: Some(text("/metadata/namespace")).filter(|namespace| !namespace.is_empty()).map(Into::into),
+        name: text("/metadata/name").into(),
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn refusals(
     may_recreate: impl Fn(&Desired) -> bool,
 ) -> Vec<Error> {
     let namespaces: BTreeSet<String> =
-        objects.iter().filter(|desired| is_namespace(&desired.id)).map(|desired| desired.id.name.clone()).collect();
+        objects.iter().filter(|desired| is_namespace(&desired.id)).map(|desired| desired.id.name.to_string()).collect();
     let answers: Vec<_> = stream::iter(objects)
         .map(|desired| {
             let cluster = cluster.clone();

@@ -169,7 +169,7 @@ pub(crate) fn kinds(manifests: &Manifests) -> BTreeSet<GroupKind> {
         .values()
         .chain(manifests.hooks.values())
         .map(|desired| GroupKind {
-            group: split_api_version(&desired.api_version).0.to_owned(),
+            group: split_api_version(&desired.api_version).0.into(),
             kind: desired.id.kind.clone(),
         })
         .collect()

@@ -101,8 +101,12 @@ pub(super) async fn dry_run(
     let all: Vec<_> = stream::iter(requests).buffer_unordered(PARALLEL).collect().await;
     let in_new_namespace = |id: &ObjectId| {
         id.namespace.as_ref().is_some_and(|namespace| {
-            let namespace =
-                ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: namespace.clone() };
+            let namespace = ObjectId {
+                group: "".into(),
+                kind: "Namespace".into(),
+                namespace: None,
+                name: namespace.as_str().into(),
+            };
             manifests.objects.contains_key(&namespace)
         })
     };

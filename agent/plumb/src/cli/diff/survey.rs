@@ -175,8 +175,12 @@ impl Survey {
 
     fn brings_namespace_of(&self, id: &ObjectId) -> bool {
         id.namespace.as_ref().is_some_and(|namespace| {
-            let namespace =
-                ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: namespace.clone() };
+            let namespace = ObjectId {
+                group: "".into(),
+                kind: "Namespace".into(),
+                namespace: None,
+                name: namespace.as_str().into(),
+            };
             matches!(self.changes.get(&namespace), Some(Change::Added { .. }))
         })
     }
@@ -238,10 +242,9 @@ mod tests {
 
     #[test]
     fn a_namespace_that_is_made_explains_what_is_missing_in_it() {
-        let namespace =
-            ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
+        let namespace = ObjectId { group: "".into(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
         let id = |namespace: &str| ObjectId {
-            group: String::new(),
+            group: "".into(),
             kind: "ConfigMap".into(),
             namespace: Some(namespace.into()),
             name: "a".into(),
