@@ -2,8 +2,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use plumb_delivery::{
-    DIGEST_ANNOTATION, Digest, ENVIRONMENT_LABEL, GroupKind, NAMESPACE_LABEL, ObjectId, Observation, Owner,
-    YIELDED_ANNOTATION, ownership::FieldsEntry, pointers, rules,
+    DIGEST_ANNOTATION, ENVIRONMENT_LABEL, GroupKind, NAMESPACE_LABEL, ObjectId, Observation, Owner, YIELDED_ANNOTATION,
+    ownership::FieldsEntry, pointers, rules,
 };
 
 /// The Environment that an object's labels name.
@@ -14,7 +14,7 @@ pub(crate) fn owner(metadata: &ObjectMeta) -> Option<Owner> {
 
 /// Reads an observation; `None` when the object lacks what every object of an API server has.
 pub(crate) fn observation(kind: &GroupKind, metadata: ObjectMeta) -> Option<Observation> {
-    let applied = annotation(&metadata, DIGEST_ANNOTATION).and_then(Digest::from_hex);
+    let (applied, unmerged) = annotation(&metadata, DIGEST_ANNOTATION).map(plumb_delivery::applied).unwrap_or_default();
     let yielded = annotation(&metadata, YIELDED_ANNOTATION).map(pointers).unwrap_or_default();
     let prune = annotation(&metadata, rules::PRUNE_ANNOTATION).and_then(rules::prune);
     Some(Observation {
@@ -28,6 +28,7 @@ pub(crate) fn observation(kind: &GroupKind, metadata: ObjectMeta) -> Option<Obse
         resource_version: metadata.resource_version?.parse().ok()?,
         terminating: metadata.deletion_timestamp.is_some(),
         applied,
+        unmerged,
         prune,
         yielded,
         entries: metadata.managed_fields.unwrap_or_default().into_iter().map(fields_entry).collect(),

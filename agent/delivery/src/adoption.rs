@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use crate::ownership::{FIELD_MANAGER, FieldsEntry};
 
+/// What the API server calls whoever wrote an object that knew no owners yet.
+const BEFORE: &str = "before-first-apply";
 /// The tools that apply whole manifests, as Plumb does, and that it takes the place of.
-const APPLIERS: [&str; 5] =
-    ["kubectl-client-side-apply", "before-first-apply", "kustomize-controller", "argocd-controller", "helm"];
+const APPLIERS: [&str; 5] = ["kubectl-client-side-apply", BEFORE, "kustomize-controller", "argocd-controller", "helm"];
 
 /// Whether an entry is what such a tool applied. `kubectl` names many of its commands alike, but only `apply --server-side` applies.
 fn is_applier(entry: &FieldsEntry) -> bool {
@@ -32,9 +33,6 @@ pub struct Adoption {
 /// An entry of another version of the API stays, for its paths may mean something else in ours.
 #[must_use]
 pub fn adopt(entries: &[FieldsEntry], spared: &[String]) -> Option<Adoption> {
-    let is_ours = |entry: &FieldsEntry| {
-        entry.manager == FIELD_MANAGER && entry.operation == "Apply" && entry.subresource.is_empty()
-    };
     let mut ours = entries.iter().find(|entry| is_ours(entry))?.clone();
     let (theirs, others): (Vec<_>, Vec<_>) = entries.iter().filter(|entry| !is_ours(entry)).partition(|entry| {
         is_applier(entry) && entry.api_version == ours.api_version && !spared.contains(&entry.manager)
@@ -47,6 +45,19 @@ pub fn adopt(entries: &[FieldsEntry], spared: &[String]) -> Option<Adoption> {
     }
     let from = theirs.iter().map(|entry| entry.manager.clone()).collect();
     Some(Adoption { entries: std::iter::once(ours).chain(others.into_iter().cloned()).collect(), from })
+}
+
+/// Whether another tool still owns what it applied before our entry was written. Who applies beside us does it later, and keeps what is theirs.
+pub(crate) fn is_overdue(entries: &[FieldsEntry]) -> bool {
+    let Some(ours) = entries.iter().find(|entry| is_ours(entry)) else { return false };
+    // The API server makes the entry of what was there before all applies together with the first of these.
+    let is_older = |entry: &FieldsEntry| entry.time < ours.time || entry.manager == BEFORE;
+    let is_theirs = |entry: &FieldsEntry| entry.api_version == ours.api_version && is_applier(entry) && is_older(entry);
+    entries.iter().any(is_theirs)
+}
+
+fn is_ours(entry: &FieldsEntry) -> bool {
+    entry.manager == FIELD_MANAGER && entry.operation == "Apply" && entry.subresource.is_empty()
 }
 
 fn unite(into: &mut Value, from: &Value) {
@@ -91,6 +102,25 @@ mod tests {
         assert_eq!(managers, ["plumb", "operator"]);
         let united = json!({"f:data": {".": {}, "f:a": {}, "f:b": {}, "f:c": {}}, "f:x": {}});
         assert_eq!(adoption.entries[0].fields, united);
+    }
+
+    #[test]
+    fn who_applied_before_us_is_told_from_who_applies_beside_us() {
+        let at = |time: &str, entry: FieldsEntry| FieldsEntry { time: time.into(), ..entry };
+        let helm = || entry("helm", "Update", "v1", json!({"f:data": {"f:b": {}}}));
+        let ours = || at("2026-11-26T10:00:05Z", ours());
+        assert!(is_overdue(&[at("2026-11-26T10:00:04Z", helm()), ours()]));
+        for entries in [
+            vec![ours()],
+            vec![at("2026-11-26T10:00:04Z", helm())],
+            vec![at("2026-11-26T10:00:06Z", helm()), ours()],
+            vec![at("2026-11-26T10:00:04Z", entry("operator", "Update", "v1", json!({}))), ours()],
+            vec![at("2026-11-26T10:00:04Z", FieldsEntry { api_version: "v1beta1".into(), ..helm() }), ours()],
+        ] {
+            assert!(!is_overdue(&entries), "{entries:?}");
+        }
+        let before = entry("before-first-apply", "Update", "v1", json!({"f:data": {"f:b": {}}}));
+        assert!(is_overdue(&[at("2026-11-26T10:00:05Z", before), ours()]));
     }
 
     #[test]

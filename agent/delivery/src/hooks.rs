@@ -260,6 +260,7 @@ mod tests {
             ownership: None,
             agrees_with: None,
             applied: Some(run),
+            unmerged: false,
             prune: None,
             drifted: false,
             policy: DriftPolicy::default(),

@@ -34,8 +34,8 @@ pub use hooks::{Hook, HookPhase, HookRun, HookState, HookStep, hook_step};
 pub use inventory::{Inventory, InventoryError};
 pub use live::{Live, Observation};
 pub use manifest::{
-    Body, DIGEST_ANNOTATION, Desired, ENVIRONMENT_LABEL, ManifestError, Manifests, NAMESPACE_LABEL, Owner, definitions,
-    prepare,
+    Body, DIGEST_ANNOTATION, Desired, ENVIRONMENT_LABEL, ManifestError, Manifests, NAMESPACE_LABEL, Owner, applied,
+    definitions, prepare,
 };
 pub use object::{GroupKind, ObjectId, Scope, split_api_version};
 pub use ownership::FIELD_MANAGER;

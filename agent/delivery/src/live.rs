@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use crate::{
-    ConflictPolicy, Desired, Digest, Drift, DriftPolicy, DriftedField, FieldPath, FieldRules, ObjectId, ownership,
-    ownership::FieldsEntry,
+    ConflictPolicy, Desired, Digest, Drift, DriftPolicy, DriftedField, FieldPath, FieldRules, ObjectId,
+    adoption::is_overdue, ownership, ownership::FieldsEntry,
 };
 
 /// What a watch event or an answer to a request says of an object.
@@ -20,6 +20,8 @@ pub struct Observation {
     pub terminating: bool,
     /// The digest in its annotation.
     pub applied: Option<Digest>,
+    /// Whether the annotation says that this was the first apply, see [`Desired::unmerged`].
+    pub unmerged: bool,
     /// What its annotation [`PRUNE_ANNOTATION`](crate::rules::PRUNE_ANNOTATION) says.
     pub prune: Option<bool>,
     /// JSON pointers to the fields of the manifest that were left to those who owned them before us, from an annotation.
@@ -29,6 +31,7 @@ pub struct Observation {
 }
 
 /// What is kept of a live object.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, and there are very many objects")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
     /// Its uid.
@@ -45,6 +48,8 @@ pub struct Live {
     pub agrees_with: Option<Digest>,
     /// The digest in its annotation: what was applied last.
     pub applied: Option<Digest>,
+    /// Whether another tool applied it before us, and still owns what it applied.
+    pub unmerged: bool,
     /// Whether it goes or stays when it leaves the overlay, if it says so itself.
     pub prune: Option<bool>,
     /// Whether it differs from the manifest, and that was told.
@@ -81,6 +86,7 @@ pub fn observe(
         ownership,
         agrees_with: None,
         applied: observation.applied,
+        unmerged: false,
         prune: observation.prune,
         drifted: false,
         policy: DriftPolicy::default(),
@@ -109,6 +115,11 @@ pub fn observe(
         live.drifted = true;
         live.policy = drift.policy;
         return Some((live, Some(drift)));
+    }
+    // An agent ended between the first apply and the merge. Whoever keeps fields keeps its entry.
+    if observation.unmerged && observation.yielded.is_empty() && is_overdue(&observation.entries) {
+        live.unmerged = true;
+        return Some((live, None));
     }
     let lost = Lost::of(observation, desired, rules);
     live.yielded = lost.yielded;
@@ -252,6 +263,7 @@ pub(crate) fn vanished(desired: &Desired, drift: &Drift) -> Live {
         ownership: None,
         agrees_with: None,
         applied: Some(desired.digest),
+        unmerged: false,
         prune: None,
         drifted: true,
         policy: drift.policy,
@@ -298,6 +310,7 @@ pub fn applied(
         ownership: ownership::fingerprint(&observation.entries),
         agrees_with: Some(desired.digest),
         applied: Some(desired.digest),
+        unmerged: false,
         prune: observation.prune,
         drifted: false,
         policy: DriftPolicy::default(),
@@ -333,6 +346,7 @@ mod tests {
             resource_version: version,
             terminating: false,
             applied: Some(applied.digest),
+            unmerged: false,
             prune: None,
             yielded: Vec::new(),
             entries,
@@ -360,6 +374,26 @@ mod tests {
         let (live, drift) =
             observe(None, &seen(1, &desired, vec![ours()]), Some(&desired), &FieldRules::default()).unwrap();
         assert_eq!((live.agrees_with, drift), (Some(desired.digest), None));
+    }
+
+    #[test]
+    fn what_others_applied_before_a_crash_is_merged_after_the_restart() {
+        let desired = desired(2);
+        let helm = FieldsEntry { time: "s".into(), ..entry("helm", "Update", json!({"f:spec": {"f:paused": {}}})) };
+        let first = Observation { unmerged: true, ..seen(1, &desired, vec![helm.clone(), ours()]) };
+        let look = |observation: &Observation, previous: Option<&Live>| {
+            let (live, drift) = observe(previous, observation, Some(&desired), &FieldRules::default()).unwrap();
+            assert_eq!(drift, None);
+            (live.unmerged, live.agrees_with.is_some())
+        };
+        assert_eq!(look(&first, None), (true, false));
+        // Who keeps fields keeps what is theirs; and after the next apply nobody can tell who came first.
+        assert_eq!(look(&Observation { yielded: vec!["/spec/paused".into()], ..first.clone() }, None), (false, true));
+        assert_eq!(look(&Observation { unmerged: false, ..first.clone() }, None), (false, true));
+        assert_eq!(look(&Observation { entries: vec![ours()], ..first.clone() }, None), (false, true));
+        // What was answered was merged, or could not be.
+        let live = applied(None, &first, &desired, &FieldRules::default(), Instant::now());
+        assert_eq!(look(&Observation { resource_version: 2, ..first }, Some(&live)), (false, true));
     }
 
     #[test]

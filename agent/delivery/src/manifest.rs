@@ -24,6 +24,8 @@ pub const ENVIRONMENT_LABEL: &str = "plumb.dev/environment";
 pub const NAMESPACE_LABEL: &str = "plumb.dev/environment-namespace";
 /// Annotation with the digest of the manifest that was last applied.
 pub const DIGEST_ANNOTATION: &str = "plumb.dev/applied-digest";
+/// Stands behind the digest from the first apply of an object until the next one.
+const UNMERGED: &str = "+";
 
 /// The Environment that owns objects.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -246,6 +248,22 @@ fn prepare_one(
     Ok(Desired { id, api_version: api_version.to_owned(), digest, body: Body::of(&body), wave, rules })
 }
 
+impl Desired {
+    /// The same, but noting that what other tools applied before is not merged into ours yet: see [`crate::adopt`].
+    #[must_use]
+    pub fn unmerged(&self) -> Self {
+        let digest = self.digest.to_string();
+        Self { body: self.body.with(&digest, &format!("{digest}{UNMERGED}")), ..self.clone() }
+    }
+}
+
+/// What the annotation [`DIGEST_ANNOTATION`] says: which manifest was applied, and whether it was [`Desired::unmerged`].
+#[must_use]
+pub fn applied(annotation: &str) -> (Option<Digest>, bool) {
+    let digest = annotation.strip_suffix(UNMERGED);
+    (Digest::from_hex(digest.unwrap_or(annotation)), digest.is_some())
+}
+
 /// Notes a digest on an object.
 fn mark(body: &mut Map<String, Value>, digest: Digest) {
     edit(body, "metadata", |metadata| {
@@ -309,6 +327,22 @@ mod tests {
             writeln!(out, "error: {error}").unwrap();
         }
         expected.assert_eq(&out);
+    }
+
+    #[test]
+    fn the_first_apply_says_that_it_is_the_first() {
+        let owner = Owner { namespace: "plumb-system".into(), name: "dev".into() };
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"a": "b"}});
+        let (manifests, _) = prepare([(&map, "a.yaml")], &owner, |_, _| Some(Scope::Namespaced));
+        let desired = manifests.objects.into_values().next().unwrap();
+        let said = |desired: &Desired| {
+            let annotations = desired.body.value()["metadata"]["annotations"].clone();
+            applied(annotations[DIGEST_ANNOTATION].as_str().unwrap())
+        };
+        assert_eq!(said(&desired), (Some(desired.digest), false));
+        assert_eq!(said(&desired.unmerged()), (Some(desired.digest), true));
+        assert_eq!(desired.unmerged().body.value()["data"], map["data"]);
+        assert_eq!((applied("+"), applied("x+"), applied("")), ((None, true), (None, true), (None, false)));
     }
 
     #[test]

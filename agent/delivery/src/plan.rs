@@ -236,6 +236,7 @@ mod tests {
             ownership: Some(digest),
             agrees_with: Some(digest),
             applied: Some(digest),
+            unmerged: false,
             prune: None,
             drifted: false,
             policy: DriftPolicy::default(),

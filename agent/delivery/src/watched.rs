@@ -77,6 +77,7 @@ impl Missing {
             resource_version: self.resource_version,
             terminating: false,
             applied: None,
+            unmerged: false,
             prune: None,
             yielded: Vec::new(),
             entries: Vec::new(),
@@ -287,10 +288,10 @@ impl Watched {
         self.live.get(&desired.id).is_some_and(|live| live.drifted && live.applied == Some(desired.digest))
     }
 
-    /// Whether the environment has not applied the object before.
+    /// Whether the environment has not applied the object before, or did not come to an end with it.
     #[must_use]
     pub fn is_new(&self, id: &ObjectId) -> bool {
-        self.live.get(id).is_none_or(|live| live.ownership.is_none() && live.applied.is_none())
+        self.live.get(id).is_none_or(|live| live.unmerged || live.ownership.is_none() && live.applied.is_none())
     }
 
     /// Objects that existed when the manifests were last applied, and that are gone since though no watch said so: nobody watched.
@@ -469,6 +470,7 @@ mod tests {
             resource_version: version,
             terminating: false,
             applied: Some(desired.digest),
+            unmerged: false,
             prune: None,
             yielded: Vec::new(),
             entries: vec![FieldsEntry {

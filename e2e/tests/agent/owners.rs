@@ -8,7 +8,8 @@ use e2e::{
     cluster::AuditLog,
     stage::{Stage, config_map},
 };
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
+use kube::ResourceExt as _;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -147,6 +148,44 @@ async fn helm_install(stage: &Stage, name: &str, manifest: &str) -> Result<()> {
         .await?;
     ensure!(output.status.success(), "helm install: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_tool_applied_goes_also_when_the_agent_died_right_after_its_first_apply() -> Result<()> {
+    let mut stage = Stage::new("died").await?;
+    stage.environment("dev", json!({})).await?;
+    let revision = stage.push_config_maps("dev", &["a"], "one").await?;
+    stage.ready_at("dev", &revision).await?;
+    let maps = stage.api::<ConfigMap>();
+    let applied = maps.get("a").await?;
+    stage.agent.crash().await?;
+
+    // The same as an agent leaves it that ends between the two requests.
+    kubectl(&["delete", "-n", stage.ns(), "configmap/a"], "").await?;
+    applied_by(&stage, "kustomize-controller", &map("a", &json!({"value": "one", "gone": "theirs"}))).await?;
+    let made = maps.get("a").await?.creation_timestamp().context("it has no age")?;
+    stage
+        .wait("a later second, in which the times of the owners are told", async || {
+            ensure!(Timestamp::now().as_second() > made.0.as_second(), "not yet");
+            Ok(())
+        })
+        .await?;
+    let digest = applied.annotations().get("plumb.dev/applied-digest").context("no digest")?;
+    let digest = format!("{}+", digest.trim_end_matches('+'));
+    let manifest = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"value": "one"},
+        "metadata": {"name": "a", "labels": applied.labels(), "annotations": {"plumb.dev/applied-digest": digest}},
+    });
+    applied_by(&stage, "plumb", &manifest.to_string()).await?;
+
+    stage.agent.start_again(&[])?;
+    stage.agent.ready().await?;
+    has_data(&stage, "a", json!({"value": "one"})).await?;
+    let managers = maps.get("a").await?.metadata.managed_fields.unwrap_or_default();
+    let managers: Vec<_> = managers.into_iter().filter_map(|entry| entry.manager).collect();
+    ensure!(managers == ["plumb"], "{managers:?}");
+    has_event(&stage, "Adopted", "was applied by kustomize-controller before").await?;
+    stage.end().await
 }
 
 /// All tools that Plumb takes the place of, each with an object of its own.

@@ -18,6 +18,12 @@ impl Body {
         Self(text.into())
     }
 
+    /// The same text with something else in place of a part of it, which stands in it once.
+    pub(crate) fn with(&self, part: &str, other: &str) -> Self {
+        let text = self.0.get().replacen(part, other, 1);
+        RawValue::from_string(text).map_or_else(|_| self.clone(), |text| Self(text.into()))
+    }
+
     /// The value.
     #[must_use]
     pub fn value(&self) -> Value {

@@ -221,10 +221,12 @@ fn named<T: Display>(all: &[T]) -> String {
 /// Applies one object: without force as long as nobody else owns its fields, so that no request is needed to find out.
 async fn apply(cluster: Cluster, rules: Arc<FieldRules>, desired: Desired, force: bool, new: bool) -> Answer {
     let mut answer = Answer { desired, applied: Ok(Applied::Present), taken: vec![], yielded: vec![], adopted: vec![] };
-    answer.applied = cluster.apply(&answer.desired, force).await;
+    // Only the answer tells whether others had applied it. Should this end before what they own is ours, the object says so.
+    let first = |desired: &Desired| if new { desired.unmerged() } else { desired.clone() };
+    answer.applied = cluster.apply(&first(&answer.desired), force).await;
     if let Err(Error::Conflict { conflicts, .. }) = &answer.applied {
         let settled = settle(&answer.desired, conflicts.clone(), &rules);
-        answer.applied = cluster.apply(&settled.desired, !settled.taken.is_empty()).await;
+        answer.applied = cluster.apply(&first(&settled.desired), !settled.taken.is_empty()).await;
         (answer.desired, answer.taken, answer.yielded) = (settled.desired, settled.taken, settled.yielded);
     }
     if let Ok(Applied::Done(seen)) = &answer.applied
