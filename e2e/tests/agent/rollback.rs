@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::ledger::plumb;
 
-/// The objects of an environment as the API server has them, by name; `exact` with all that it adds, else only what git says.
+/// The objects of an environment as the API server has them, by name; `exact` with all that it adds, else only what git says, and not whether the agent
+/// applied it for the first time, which stands behind the digest.
 async fn objects(stage: &Stage, environment: &str, exact: bool) -> Result<Value> {
     let selector = format!("plumb.dev/environment={environment}");
     let listed =
@@ -23,6 +24,8 @@ async fn objects(stage: &Stage, environment: &str, exact: bool) -> Result<Value>
         for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"] {
             item["metadata"].as_object_mut().map(|metadata| metadata.remove(field));
         }
+        let digest = &mut item["metadata"]["annotations"]["plumb.dev/applied-digest"];
+        *digest = digest.as_str().map(|digest| digest.trim_end_matches('+')).into();
     }
     Ok(items)
 }

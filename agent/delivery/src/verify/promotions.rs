@@ -22,7 +22,7 @@ impl<H: History> Checker<'_, H> {
         let Some(result) = result else {
             for pin in &commit.pins {
                 match merged(pin) {
-                    Some((after, request)) if self.asked(index, pin, after, request) => {
+                    Some((after, request)) if self.asked(index, pin, request) => {
                         self.merged(index, pin, after, request)?;
                     }
                     _ => self.by_hand(index, pin)?,
@@ -59,12 +59,12 @@ impl<H: History> Checker<'_, H> {
         Ok(())
     }
 
-    /// Whether a commit before this one asked for what a pin names, or could have: git does not tell of the label of a pull request.
-    fn asked(&self, index: usize, pin: &PinChange, after: &Pin, request: &str) -> bool {
+    /// Whether a commit before this one asked for what a pin names.
+    fn asked(&self, index: usize, pin: &PinChange, request: &str) -> bool {
         let name = self.name(&pin.path);
         let asks = |commit: &super::Commit| {
             let requests = trailers::requests(&commit.id, &commit.message).unwrap_or_default();
-            (requests.is_empty() && after.revision == request) || requests.iter().any(|asked| asked.environment == name)
+            requests.iter().any(|asked| asked.environment == name)
         };
         self.input.commits[..index].iter().find(|commit| commit.id == request).is_some_and(asks)
     }

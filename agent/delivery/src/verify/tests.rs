@@ -324,21 +324,6 @@ fn what_a_label_asked_for() {
     scene.promote("c2", "staging", "dev", "c1", "c1").runs("staging", "c1", &[]).check(expect![[r#"
         Notice: c20000000000 staging: unproven: nothing in git asks for it in c10000000000; a label of its pull request may have
     "#]]);
-    // A person who merges what the label asked for is no reason to look at less.
-    let pin = Pin { from: vec!["dev".into()], requested_by: Some(id("c1")), ..Pin::new(id("c1")) };
-    let merged = |events: &[Event]| {
-        let scene = Scene::default().commit("c1", "one").runs("dev", "c1", events);
-        scene.commit("c2", "Merge pull request #1").moves("staging", pin.clone()).runs("staging", "c1", &[])
-    };
-    merged(&[Event::Healthy]).check(expect![[r#"
-        Notice: c20000000000 staging: unproven: nothing in git asks for it in c10000000000; a label of its pull request may have
-        Notice: c20000000000 staging: unproven: no promotion commit and no ledger tells what its gates said when it was merged
-    "#]]);
-    merged(&[Event::Degraded]).check(expect![[r#"
-        Notice: c20000000000 staging: unproven: nothing in git asks for it in c10000000000; a label of its pull request may have
-        Notice: c20000000000 staging: unproven: no promotion commit and no ledger tells what its gates said when it was merged
-        Problem: c20000000000 staging: skipped: by its ledger, dev was not healthy at c10000000000
-    "#]]);
 }
 
 #[test]
