@@ -1,6 +1,6 @@
 //! A stage whose repository is on a real Gitea, with accounts for a person and for Plumb, and a webhook from Gitea to the agent.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use plumb_api::Environment;
 use serde_json::{Value, json};
 
@@ -123,7 +123,9 @@ impl ForgeStage {
         self.stage
             .wait(&what, async || {
                 let found = self.pulls()?.into_iter().find(|pull| pull.0["head"]["ref"] == branch.as_str());
-                let pull = found.context("there is none")?;
+                let Some(pull) = found else {
+                    bail!("there is none: {:?}", self.stage.status(environment).await?.promotions)
+                };
                 fits(&pull)?;
                 Ok(pull)
             })

@@ -383,6 +383,34 @@ async fn a_queue_visits_each_revision() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_merged_pull_request_that_tells_of_a_later_request_answers_it_not() -> Result<()> {
+    let forge = ForgeStage::new("retold").await?;
+    environments(&forge, json!({})).await?;
+    let first = forge.push("one", "one\n\nPromote-To: prod\n")?;
+    let pull = forge.promotion("prod", |_| Ok(())).await?;
+    forge.merge(pull.number(), "merge").await?;
+    forge.stage.has_value("a-prod", "one").await?;
+
+    // Whoever merges right when the text is written anew leaves a merged pull request with the text of the next.
+    forge.stage.worktree.pull()?;
+    forge.write("two")?;
+    let second = forge.stage.worktree.commit("two\n\nPromote-To: prod\n")?;
+    let path = forge.gitea.path("platform", &format!("pulls/{}", pull.number()));
+    let retold = pull.body().replace(&first, &second);
+    forge.gitea.call(&forge.ada, "PATCH", &path, &json!({"body": retold}))?;
+    forge.stage.worktree.push()?;
+    let next = forge
+        .promotion("prod", |pull| {
+            ensure!(pull.title().contains(&second[..12]), "{}", pull.title());
+            Ok(())
+        })
+        .await?;
+    forge.merge(next.number(), "merge").await?;
+    forge.stage.has_value("a-prod", "two").await?;
+    forge.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_label_asks_when_the_forge_lost_the_trailers() -> Result<()> {
     let forge = ForgeStage::new("label").await?;
     forge.stage.environment("dev", json!({"repository": {"name": "forge"}})).await?;

@@ -85,6 +85,13 @@ pub(super) async fn sync(
         request: decision.request.clone().unwrap_or_default(),
         digest,
     };
+    if let Some(pull) = &open
+        && Mark::read(&pull.body).as_ref() != Some(&mark)
+    {
+        // The list may be older than a merge, and what was merged keeps its text.
+        let number = pull.number;
+        open = Some(look.forge(move |forge| forge.get(number)).await?).filter(|pull| pull.state == State::Open);
+    }
     if open.is_none() {
         match before(look, known, &mark).await? {
             Before::Nothing => {}
@@ -212,13 +219,26 @@ async fn before(look: &Look<'_>, known: &mut Known, mark: &Mark) -> Result<Befor
     let was = Mark::read(&pull.body).filter(|was| was.request == mark.request);
     Ok(match pull.state {
         State::Open => Before::Open(Box::new(pull)),
-        State::Merged if was.is_some() => Before::Merged,
+        State::Merged if was.is_some() && !is_past(look, pull.merge_commit.as_deref()).await? => Before::Merged,
         State::Closed if was.is_some_and(|was| was.shows_the_same(mark)) => {
             known.closed = Some((mark.clone(), pull.url.clone()));
             Before::Closed(pull.url)
         }
         State::Merged | State::Closed => Before::Nothing,
     })
+}
+
+/// Whether a merge is part of the branch for which the proposals were decided. What is proposed all the same, it did not bring.
+async fn is_past(look: &Look<'_>, merge: Option<&str>) -> Result<bool, Failure> {
+    let Some(merge) = merge.and_then(|merge| CommitId::parse(merge).ok()).filter(|_| look.is_current) else {
+        return Ok(false);
+    };
+    let (git, head) = (look.git.clone(), look.head.clone());
+    super::blocking(move || match git.is_ancestor(&merge, &head) {
+        Err(plumb_git::Error::UnknownRevision { .. }) => Ok(false),
+        answer => Ok(answer?),
+    })
+    .await
 }
 
 /// The gate that holds what is shown to what would be applied.
