@@ -321,9 +321,14 @@ async fn what_can_not_be_copied_is_told_and_leaves_everything_as_it_was() -> Res
     stage.hook("platform", e2e::stage::HOOK_TOKEN).await?;
     refused(&stage, "prod", &["upstream/staging", "staging has the values of no revision"]).await?;
     ensure!(image(&stage, "prod").await? == "web:v4", "a gate was skipped");
-    let verified = plumb(&stage, &["verify", "--fetch"])?;
     let told = format!("by-hand: the values of {} are not in {STAGING}", &newer[..12]);
-    ensure!(verified.contains(&told), "{verified}");
+    stage
+        .wait("the ledgers to be written, and nothing but that to be told", async || {
+            let verified = plumb(&stage, &["verify", "--fetch"])?;
+            ensure!(verified.contains(&told), "{verified}");
+            Ok(())
+        })
+        .await?;
     stage.end().await
 }
 

@@ -193,6 +193,8 @@ async fn a_request_that_is_taken_back_is_not_answered() -> Result<()> {
     let status = stage.status("staging").await?;
     ensure!(status.promotions.is_empty(), "{:?}", status.promotions);
     ensure!(promotions(&stage)? == 1, "what was taken back was promoted");
+    let gone = stage.push(&format!("ask\n\nPromote-To: staging\nPromote-Revision: {third}\n"), &[]).await?;
+    answered(&stage, &gone, "Refused", "is not on the tracked branch").await?;
 
     // The revert of a promotion commit moves the pin, as by hand.
     let fourth = push(&stage, "four", "four\n\nPromote-To: staging\n").await?;
