@@ -132,19 +132,19 @@ impl Installation {
                 "",
             )
             .await?;
-        connection
-            .kubectl(
-                &[
-                    "wait",
-                    "--for=condition=Established",
-                    "--timeout=60s",
-                    "crd/repositories.plumb.dev",
-                    "crd/environments.plumb.dev",
-                    "crd/promotions.plumb.dev",
-                ],
-                "",
-            )
-            .await?;
+        // A definition that was made a moment ago has no conditions yet, which kubectl takes for an error.
+        let wait = [
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "crd/repositories.plumb.dev",
+            "crd/environments.plumb.dev",
+            "crd/promotions.plumb.dev",
+        ];
+        eventually(Duration::from_secs(60), "the definitions to be established", async || {
+            connection.kubectl(&wait, "").await.map(drop)
+        })
+        .await?;
         let rendered = chart(namespace, &[]).await?;
         let of_kinds = |kinds: &[&str]| {
             let is =
