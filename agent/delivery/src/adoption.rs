@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::ownership::{FIELD_MANAGER, FieldsEntry};
+use crate::ownership::{FieldsEntry, is_ours, ours};
 
 /// What the API server calls whoever wrote an object that knew no owners yet.
 const BEFORE: &str = "before-first-apply";
@@ -33,7 +33,7 @@ pub struct Adoption {
 /// An entry of another version of the API stays, for its paths may mean something else in ours.
 #[must_use]
 pub fn adopt(entries: &[FieldsEntry], spared: &[String]) -> Option<Adoption> {
-    let mut ours = entries.iter().find(|entry| is_ours(entry))?.clone();
+    let mut ours = ours(entries)?.clone();
     let (theirs, others): (Vec<_>, Vec<_>) = entries.iter().filter(|entry| !is_ours(entry)).partition(|entry| {
         is_applier(entry) && entry.api_version == ours.api_version && !spared.contains(&entry.manager)
     });
@@ -49,15 +49,11 @@ pub fn adopt(entries: &[FieldsEntry], spared: &[String]) -> Option<Adoption> {
 
 /// Whether another tool still owns what it applied before our entry was written. Who applies beside us does it later, and keeps what is theirs.
 pub(crate) fn is_overdue(entries: &[FieldsEntry]) -> bool {
-    let Some(ours) = entries.iter().find(|entry| is_ours(entry)) else { return false };
+    let Some(ours) = ours(entries) else { return false };
     // The API server makes the entry of what was there before all applies together with the first of these.
     let is_older = |entry: &FieldsEntry| entry.time < ours.time || entry.manager == BEFORE;
     let is_theirs = |entry: &FieldsEntry| entry.api_version == ours.api_version && is_applier(entry) && is_older(entry);
     entries.iter().any(is_theirs)
-}
-
-fn is_ours(entry: &FieldsEntry) -> bool {
-    entry.manager == FIELD_MANAGER && entry.operation == "Apply" && entry.subresource.is_empty()
 }
 
 fn unite(into: &mut Value, from: &Value) {

@@ -35,9 +35,11 @@ pub struct FieldsEntry {
 /// Our own entry: what we applied to the object itself.
 #[must_use]
 pub fn ours(entries: &[FieldsEntry]) -> Option<&FieldsEntry> {
-    entries
-        .iter()
-        .find(|entry| entry.manager == FIELD_MANAGER && entry.operation == "Apply" && entry.subresource.is_empty())
+    entries.iter().find(|entry| is_ours(entry))
+}
+
+pub(crate) fn is_ours(entry: &FieldsEntry) -> bool {
+    entry.manager == FIELD_MANAGER && entry.operation == "Apply" && entry.subresource.is_empty()
 }
 
 /// What stands for our entry: the set and its time. The time moves also when somebody applies other values in our name.

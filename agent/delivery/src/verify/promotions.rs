@@ -1,6 +1,7 @@
 //! Commits of the branch: promotion commits must do what they say, and what they rest on must be there.
 
 use super::{Checker, PinChange, SKEW, Severity};
+use crate::fields::Difference;
 use crate::ledger::{Account, Entry, Event, NO_VALUES};
 use crate::pin::{self, Pin, Strategy};
 use crate::promotion::{History, short};
@@ -120,17 +121,22 @@ impl<H: History> Checker<'_, H> {
                 self.problem(to, id, "forged", format!("the values of {revision} can't be copied again: {why}"));
             }
             Some(Ok(difference)) => {
-                if !difference.values.is_empty() {
-                    let message = format!("the values of {revision} are not in {}", difference.values.join(", "));
-                    self.problem(to, id, "forged", message);
-                }
+                self.lacking(Severity::Problem, to, id, after, difference);
                 if !difference.others.is_empty() {
                     let files = difference.others.join(", ");
-                    let kind = if others == Severity::Problem { "forged" } else { "by-hand" };
                     let message = format!("more than the values of {revision} changed in {files}");
-                    self.find(others, to, id, kind, message);
+                    self.find(others, to, id, kind(others), message);
                 }
             }
+        }
+    }
+
+    /// Tells of the files in which values are not those that the pin says.
+    fn lacking(&mut self, severity: Severity, name: &str, commit: &str, pin: &Pin, difference: &Difference) {
+        if !difference.values.is_empty() {
+            let files = difference.values.join(", ");
+            let message = format!("the values of {} are not in {files}", short(&pin.revision));
+            self.find(severity, name, commit, kind(severity), message);
         }
     }
 
@@ -148,12 +154,8 @@ impl<H: History> Checker<'_, H> {
                 let message =
                     format!("{} moved the pin to {}; no request asked for it", commit.author, short(&after.revision));
                 self.notice(&name, &commit.id, "by-hand", message);
-                if let Some(Ok(difference)) = pin.copied.as_ref().filter(|_| after.strategy == Strategy::Fields)
-                    && !difference.values.is_empty()
-                {
-                    let files = difference.values.join(", ");
-                    let message = format!("the values of {} are not in {files}", short(&after.revision));
-                    self.notice(&name, &commit.id, "by-hand", message);
+                if let Some(Ok(difference)) = &pin.copied {
+                    self.lacking(Severity::Notice, &name, &commit.id, after, difference);
                 }
                 self.reachable(&name, &commit.id, &after.revision)?;
             }
@@ -380,4 +382,12 @@ fn merged(pin: &PinChange) -> Option<(&Pin, &str)> {
     let request = after.requested_by.as_deref()?;
     let new = before.and_then(|before| before.requested_by.as_deref()) != Some(request);
     (new && after.hold.is_none() && after.rollback_of.is_none()).then_some((after, request))
+}
+
+/// What a change is called that the values of a pin do not explain: that of a promotion is forged, and a person may make one.
+fn kind(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Problem => "forged",
+        Severity::Notice => "by-hand",
+    }
 }

@@ -19,9 +19,12 @@ use super::{
     exchange::{Open, Proposal},
     text::{self, Compared},
 };
-use crate::agent::{
-    board::Key,
-    fields::{Copier, neighbours},
+use crate::{
+    agent::{
+        board::Key,
+        fields::{Copier, neighbours},
+    },
+    history,
 };
 
 /// How soon a merge that the forge was not ready for is tried again: it looks for conflicts after each push.
@@ -230,15 +233,9 @@ async fn before(look: &Look<'_>, known: &mut Known, mark: &Mark) -> Result<Befor
 
 /// Whether a merge is part of the branch for which the proposals were decided. What is proposed all the same, it did not bring.
 async fn is_past(look: &Look<'_>, merge: Option<&str>) -> Result<bool, Failure> {
-    let Some(merge) = merge.and_then(|merge| CommitId::parse(merge).ok()).filter(|_| look.is_current) else {
-        return Ok(false);
-    };
+    let Some(merge) = merge.filter(|_| look.is_current).map(str::to_owned) else { return Ok(false) };
     let (git, head) = (look.git.clone(), look.head.clone());
-    super::blocking(move || match git.is_ancestor(&merge, &head) {
-        Err(plumb_git::Error::UnknownRevision { .. }) => Ok(false),
-        answer => Ok(answer?),
-    })
-    .await
+    super::blocking(move || Ok(history::is_ancestor(&git, &merge, head.as_str())?)).await
 }
 
 /// The gate that holds what is shown to what would be applied.
